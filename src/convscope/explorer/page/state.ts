@@ -21,6 +21,8 @@ export interface Selection {
   open: string;
   /** The side of the reader's objects [input pixel]. */
   object: number | null;
+  /** What Reach shows on the image: the box of the field, or the weight of its pixels. */
+  field: string;
   /** The reader's budget, such as macs:2000000. */
   budget: string;
   /** The kernel of the Microscope, by name or by its values; empty for the one that the net has. */
@@ -43,6 +45,7 @@ export const START: Selection = {
   cost: "macs",
   open: "",
   object: null,
+  field: "box",
   budget: "",
   kernel: "",
   lesson: null,

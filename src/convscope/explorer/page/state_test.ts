@@ -54,6 +54,7 @@ Deno.test("a selection survives the address, hostile names included", () => {
       run: "run-1",
       edit: "input 8x8x1, conv 2 3x3\nrelu",
       object: 20,
+      field: "weight",
       budget: "macs:2000000",
     };
     same(fromHash(`#${toHash(given)}`), given);

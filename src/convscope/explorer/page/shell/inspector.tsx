@@ -136,7 +136,7 @@ function Findings() {
   if (!app.document.checks.length) return null;
   return (
     <section>
-      <h3>Checks</h3>
+      <h3>{app.selection.value.edit ? "Checks of the net before the changes" : "Checks"}</h3>
       {found.map((one, i) => (
         <div class="check" key={i}>
           <p>

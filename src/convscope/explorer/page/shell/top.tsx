@@ -77,7 +77,7 @@ function Totals() {
   const at = exact ? "" : "≥ ";
   const unknown = exact ? "" : `; unknown: ${missing.slice(0, 5).join(", ")}`;
   const last = net.layers.at(-1);
-  const accuracy = app.document.run?.evaluation;
+  const accuracy = app.selection.value.edit ? null : app.document.run?.evaluation;
   return (
     <dl class="totals">
       <Total

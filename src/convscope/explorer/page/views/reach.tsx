@@ -4,16 +4,19 @@ import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
 import type { Image } from "../document.ts";
+import type { Effective } from "../engine/effective.ts";
 import { type Facts, fieldText, short } from "../model.ts";
 import { Bring } from "../parts/bring.tsx";
 import { Picture } from "../parts/picture.tsx";
 import { asItIs, selectedImage } from "../parts/seen.ts";
+import { Segments } from "../parts/segments.tsx";
 import { Sheet } from "../parts/sheet.tsx";
 import { area } from "../words.ts";
 import { FieldChart } from "./reach/chart.tsx";
 import { type Frame, frameOf, ImageFrame, showField } from "./reach/frame.tsx";
 import { Overlay } from "./reach/overlay.ts";
 import { across, exact, firstWhole, placed, spatial, type Stop, stopsOf } from "./reach/path.ts";
+import { weightOf } from "./reach/weight.tsx";
 import { cellsOf, ends, MOVES, moveUnit, Strip } from "./reach/strip.tsx";
 
 const BIG = 360, GAP = 32;
@@ -81,7 +84,8 @@ export function ReachView() {
         </div>
         <FieldChart stops={stops} width={right} side={side} object={chosen} />
         <p class="lab">
-          One bar for each column of the Map, in input pixels. Drag the line, or type the size of your objects.
+          Outline: the field in input pixels. Fill: where most of its weight lies, 4σ with equal weights everywhere.
+          Drag the line, or type the size of your objects.
         </p>
         <Sheet name="Show as table" file={`${app.document.title}-fields.csv`} table={() => fieldTable(app)} />
       </Look>
@@ -140,6 +144,18 @@ function Verdict({ layer, stops, object, given, side }: VerdictGiven) {
   );
 }
 
+const SHOWN = [{ id: "box", name: "Box" }, { id: "weight", name: "Weight" }] as const;
+
+function weightWords(weight: Effective | null): string {
+  if (!weight) {
+    return "The weight of the pixels is not known here: axes of a layer depend on each other, or the net is too long.";
+  }
+  const sigma = weight.std.map((one) => one.toFixed(2));
+  return `With equal weights everywhere, pixels weigh for the selected unit as shown: σ = ${
+    [...new Set(sigma)].join(" × ")
+  } px.`;
+}
+
 interface LookGiven {
   app: App;
   layer: Facts;
@@ -160,6 +176,11 @@ function Look({ app, layer, unit, cells, frame, stacked, right, children }: Look
   const overlay = useRef<Overlay | null>(null);
   const due = useRef<{ layer: string; unit: Unit } | null>(null);
   const chosen = unit ?? middleOf(layer.out);
+  const weighs = app.selection.value.field === "weight";
+  const weight = useMemo(
+    () => weighs ? weightOf(app, layer.name, chosen) : null,
+    [weighs, app.edited.value, layer.name, chosen[0], chosen[1]],
+  );
   const paint = useCallback((name: string, at: Unit): void => {
     const box = overlay.current?.light(name, at);
     const found = box ? ends(box) : null;
@@ -191,11 +212,19 @@ function Look({ app, layer, unit, cells, frame, stacked, right, children }: Look
   return (
     <div ref={place} class={stacked ? "look stacked" : "look"}>
       <div class="imagecolumn">
-        <h2>
-          {seen ? imageName(app, seen.index) : "Empty frame"}{" "}
-          <ImageWords app={app} image={app.document.images[seen?.index ?? -1]} />
-        </h2>
-        <ImageFrame frame={frame} point={point} boxed={(side) => app.store.set({ object: side })} />
+        <div class="line imagehead">
+          <h2>
+            {seen ? imageName(app, seen.index) : "Empty frame"}{" "}
+            <ImageWords app={app} image={app.document.images[seen?.index ?? -1]} />
+          </h2>
+          <Segments
+            label="On the image"
+            options={SHOWN}
+            value={weighs ? "weight" : "box"}
+            choose={(id) => app.store.set({ field: id })}
+          />
+        </div>
+        <ImageFrame frame={frame} point={point} weight={weight} boxed={(side) => app.store.set({ object: side })} />
         <Thumbs app={app} />
       </div>
       <div class="stripcolumn" style={{ width: `${right}px` }}>
@@ -212,6 +241,7 @@ function Look({ app, layer, unit, cells, frame, stacked, right, children }: Look
           image to take its size.
         </p>
         <p ref={words} class="unitwords" aria-live="polite" />
+        {weighs && <p class="lab">{weightWords(weight)}</p>}
         {children}
       </div>
     </div>

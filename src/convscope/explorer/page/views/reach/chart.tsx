@@ -6,6 +6,7 @@ import { ticks } from "../../d3.ts";
 import { fieldText } from "../../model.ts";
 import { shortened } from "../../words.ts";
 import { across, exact, type Stop } from "./path.ts";
+import { useSizes } from "./weight.tsx";
 
 const LEFT = 32, RIGHT = 46, TOP = 20, BELOW = 26, TALL = 240;
 
@@ -26,6 +27,7 @@ export function FieldChart({ stops, width, side, object }: Given) {
   const wide = Math.max(width, LEFT + RIGHT + stops.length * 34);
   const step = (wide - LEFT - RIGHT) / Math.max(1, stops.length);
   const selected = app.layer.value;
+  const sizes = useSizes(stops);
   const change = (value: number): void => {
     app.store.set({ object: Math.max(1, Math.min(Math.round(top * 1.5), Math.round(value))) }, "glide");
   };
@@ -54,6 +56,7 @@ export function FieldChart({ stops, width, side, object }: Given) {
           <Bar
             key={stop.layer.name}
             stop={stop}
+            weighs={sizes.get(stop.layer.name) ?? NaN}
             x={LEFT + step * i}
             w={step}
             y={y}
@@ -87,6 +90,8 @@ export function FieldChart({ stops, width, side, object }: Given) {
 
 interface BarGiven {
   stop: Stop;
+  /** The size in which most of the weight lies; NaN where it is not known. */
+  weighs: number;
   x: number;
   w: number;
   y: (value: number) => number;
@@ -95,7 +100,7 @@ interface BarGiven {
   choose: () => void;
 }
 
-function Bar({ stop, x, w, y, top, on, choose }: BarGiven) {
+function Bar({ stop, weighs, x, w, y, top, on, choose }: BarGiven) {
   const value = across(stop.layer), shown = Math.min(value, top);
   const inner = Math.min(40, w * 0.6), middle = x + w / 2;
   return (
@@ -108,6 +113,15 @@ function Bar({ stop, x, w, y, top, on, choose }: BarGiven) {
         height={Math.max(0, y(0) - y(shown))}
         class={exact(stop.layer) ? "block" : "block bound"}
       />
+      {weighs > 0 && (
+        <rect
+          x={middle - inner / 2 + 4}
+          y={y(Math.min(weighs, shown))}
+          width={Math.max(2, inner - 8)}
+          height={Math.max(0, y(0) - y(Math.min(weighs, shown)))}
+          class="within"
+        />
+      )}
       {value > top && (
         <path d={`M${middle - inner / 2 - 3} ${y(top) + 12}l${inner + 6} -6v6l${-inner - 6} 6z`} class="cut" />
       )}

@@ -2,9 +2,11 @@
 
 import { useRef } from "preact/hooks";
 import { useApp } from "../../app.ts";
+import type { Effective } from "../../engine/effective.ts";
 import { Picture } from "../../parts/picture.tsx";
 import { shownImage } from "../../parts/seen.ts";
 import { size } from "../../words.ts";
+import { Heat } from "./weight.tsx";
 
 export interface Frame {
   side: number;
@@ -26,6 +28,8 @@ interface Given {
   frame: Frame;
   /** The pixel under the pointer, or null when it leaves. */
   point: (pixel: Point | null, keep: boolean) => void;
+  /** The weight of the pixels, to be drawn over the image. */
+  weight: Effective | null;
   /** A box was drawn around an object of this size. */
   boxed: (side: number) => void;
 }
@@ -33,7 +37,7 @@ interface Given {
 /** How far a pointer moves before it draws a box [CSS pixel]. */
 const DRAG = 6;
 
-export function ImageFrame({ frame, point, boxed }: Given) {
+export function ImageFrame({ frame, point, weight, boxed }: Given) {
   const app = useApp();
   const place = useRef<HTMLDivElement>(null);
   const box = useRef<SVGRectElement>(null);
@@ -85,7 +89,12 @@ export function ImageFrame({ frame, point, boxed }: Given) {
           ? <Picture {...image} width={w} height={h} />
           : <span class="lab">{app.model.value.image.name}, {size(app.model.value.image.shape)}</span>}
       </div>
-      <svg width={w + 2 * left} height={h + 2 * left} class="fieldbox" aria-hidden="true">
+      {weight && (
+        <div class="pixels heat" style={{ left: `${left}px`, top: `${left}px`, width: `${w}px`, height: `${h}px` }}>
+          <Heat found={weight} scale={scale} />
+        </div>
+      )}
+      <svg width={w + 2 * left} height={h + 2 * left} class={weight ? "fieldbox bare" : "fieldbox"} aria-hidden="true">
         <rect class="dark" />
         <rect class="light" />
       </svg>

@@ -2,6 +2,7 @@
 
 import type { App } from "../../app.ts";
 import { type Box, reach, readers } from "../../engine/reach.ts";
+import { positionOn } from "./path.ts";
 import { type Cell, ends, rectangle } from "./strip.tsx";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -12,13 +13,6 @@ const set = (shape: Element, values: Record<string, string | number>): void => {
 
 /** Along the paths that keep their positions, as the sizes of the fields are meant. */
 const PATHS = { gates: false };
-
-/** A row and a column as a position on each spatial axis of a layer. */
-function position(shape: readonly number[], [y, x]: readonly [number, number]): number[] {
-  const axes = shape.length - 1;
-  const before = shape.slice(1, Math.max(1, shape.length - 2)).map((size) => size >> 1);
-  return axes > 1 ? [...before, y, x] : axes === 1 ? [x] : [];
-}
 
 /** Shapes over the strip and the image, and how to move them to a unit. */
 export class Overlay {
@@ -56,7 +50,7 @@ export class Overlay {
   /** Light a unit of a layer; returns what it reads of the input. */
   light(layer: string, unit: readonly [number, number]): Box | undefined {
     const begun = performance.now();
-    const { derived } = this.#app.edited.peek(), at = position(this.#app.model.peek().shape(layer), unit);
+    const { derived } = this.#app.edited.peek(), at = positionOn(this.#app.model.peek().shape(layer), unit);
     const behind = reach(derived, layer, at, PATHS), ahead = readers(derived, layer, at, PATHS);
     let before: { x: number; y: number; w: number; h: number } | null = null;
     this.#cells.forEach((cell, i) => {

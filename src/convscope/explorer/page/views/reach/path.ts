@@ -51,3 +51,10 @@ export function firstWhole(stops: readonly Stop[], object: number): Stop | undef
   return stops.find((stop) => across(stop.layer) >= object && kindOf(stop.layer) !== "merge") ??
     stops.find((stop) => across(stop.layer) >= object);
 }
+
+/** A row and a column as a position on each spatial axis of a layer. */
+export function positionOn(shape: readonly number[], [y, x]: readonly [number, number]): number[] {
+  const axes = shape.length - 1;
+  const before = shape.slice(1, Math.max(1, shape.length - 2)).map((size) => size >> 1);
+  return axes > 1 ? [...before, y, x] : axes === 1 ? [x] : [];
+}
