@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.border import checked
+from convscope.border import KINDS, checked
 from convscope.errors import FieldError
 
 if TYPE_CHECKING:
@@ -230,3 +231,14 @@ def test_every_public_function_has_a_call_in_the_table() -> None:
     called = {name for name in cs.__all__ if any(f"cs.{name}(" in call for call in CALLS)}
     functions = {name for name in cs.__all__ if callable(getattr(cs, name)) and not isinstance(getattr(cs, name), type)}
     assert functions - called == set()
+
+
+def test_every_kind_of_argument_is_one_of_a_public_function() -> None:
+    public = [getattr(cs, name) for name in dir(cs)]
+    names = {name for one in public if inspect.isfunction(one) for name in inspect.signature(one).parameters}
+    assert [name for name in KINDS if name not in names] == []
+
+
+def test_threads_may_be_chosen_by_a_measurement() -> None:
+    with pytest.raises(FieldError, match="the recipe cannot use epochs"):  # the next thing that is wrong
+        cs.train(NET, threads="auto", epochs=-1)
