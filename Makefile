@@ -23,7 +23,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt packages/convscope-mnist/pyprojec
 	@echo "Making a virtual environment in $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) "pip>=25.1" # 25.1: --group
-	@$(INSTALL) -c constraints.txt ./packages/convscope-mnist -e ".[train,onnx]"
+	@$(INSTALL) -c constraints.txt ./packages/convscope-mnist -e ".[train,onnx,explore]"
 	@touch $@
 
 $(VENV)/.tests: $(VENV)/.ready

@@ -1,5 +1,6 @@
 """The explorer's server under clients that are slow, many, large or gone."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -58,10 +59,10 @@ def http_link(port: int) -> HTTPConnection:
     return found
 
 
-def head(browser: Browser, path: str, size: int) -> bytes:
+def head(browser: Browser, path: str, size: int, kind: str = "application/json") -> bytes:
     lines = [
         f"POST {browser.path}{path} HTTP/1.1", f"Host: {browser.address}", f"Cookie: {browser.cookie}",
-        "Sec-Fetch-Site: same-origin", "Content-Type: application/json", f"Content-Length: {size}", "", "",
+        "Sec-Fetch-Site: same-origin", f"Content-Type: {kind}", f"Content-Length: {size}", "", "",
     ]  # fmt: skip
     return "\r\n".join(lines).encode()
 
@@ -159,6 +160,34 @@ def test_what_is_too_large_is_refused(serving: Serving, monkeypatch: pytest.Monk
         found = answer, answer.read()
     assert found[0].status == 413
     assert json.loads(found[1])["what"].startswith("the body is larger than ")
+
+
+def test_few_uploads_at_a_time(serving: Serving) -> None:
+    browser = Browser(serving)
+    begun = head(browser, "call/image?size=8x8x1", 2**26, "application/octet-stream")
+    links = open_many(serving.port, 4, begun + b"x" * 2**17)
+    sent = {"Cookie": browser.cookie, "Content-Type": "application/octet-stream", **OWN}
+    until(lambda: browser.ask("POST", f"{browser.path}call/image?size=8x8x1", b"", sent)[0].status == 503)
+    assert browser.get("document")[0].status == 200
+    for link in links:
+        link.close()
+    until(lambda: browser.ask("POST", f"{browser.path}call/image?size=8x8x1", b"", sent)[0].status == 422)
+
+
+def test_an_image_above_64_mib_is_refused_by_what_is_stated_or_sent(serving: Serving) -> None:
+    browser = Browser(serving)
+    begun = head(browser, "call/image?size=8x8x1", 2**26 + 1, "application/octet-stream")
+    (link,) = open_many(serving.port, 1, begun)
+    link.settimeout(PATIENCE)
+    assert link.recv(4096).startswith(b"HTTP/1.1 413")
+    begun = begun.replace(f"Content-Length: {2**26 + 1}".encode(), b"Transfer-Encoding: chunked")
+    (link,) = open_many(serving.port, 1, begun)
+    link.settimeout(PATIENCE)
+    chunk = b"100000\r\n" + bytes(2**20) + b"\r\n"
+    with contextlib.suppress(OSError):  # closed before the end
+        for _ in range(65):
+            link.sendall(chunk)
+    assert link.recv(4096).startswith(b"HTTP/1.1 413")
 
 
 class Slow:

@@ -125,12 +125,15 @@ def test_what_the_training_says_to_try_works_as_it_was_called(
         suggest(load(Path("runs", "mnist-fast-seed0")))
         told = capsys.readouterr().err
         commands = [line.split("  ")[1] for line in told.splitlines()[1:]]
-        assert len(commands) == 3
+        assert len(commands) == 4
         assert all(line.startswith(f"{own} ") for line in commands)
     monkeypatch.setattr(sys, "argv", [str(program)])
     monkeypatch.setenv("PATH", str(program.parent))  # where the shell finds it, its name is enough
     assert typed() == "convscope"
+    monkeypatch.setattr("convscope.explorer.page.part", str)  # it need not be built
     for line in commands:
+        if "explore" in line:  # a server ends by Ctrl-C only
+            line += " -o page.html"  # noqa: PLW2901 -- the same command
         words = shlex.split(line.replace("IMAGE", str(ROOT / "docs" / "images" / "five.png")))
         assert convscope(words[1:]) == 0, capsys.readouterr().err
 
@@ -169,7 +172,7 @@ def test_make_installs_trains_and_does_not_install_again(tmp_path: Path) -> None
     assert places == sorted(places)
     log = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
     assert log[-1] == "train"
-    assert log[-2].endswith("-c constraints.txt ./packages/convscope-mnist -e .[train,onnx]")
+    assert log[-2].endswith("-c constraints.txt ./packages/convscope-mnist -e .[train,onnx,explore]")
     assert "Installing" not in make(tmp_path, DONE).stdout
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +20,8 @@ from convscope.explorer.page import part, served
 from convscope.explorer.uploads import LARGEST, LONGEST, body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
@@ -36,6 +37,9 @@ JSON, BYTES = "application/json", "application/octet-stream"
 
 PARTS = {"page.js": "text/javascript", "page.css": "text/css"}
 """The files of the page, and their types."""
+
+UPLOADS = 4
+"""The most images that are received or answered at a time."""
 
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 
@@ -56,6 +60,7 @@ class Routes:
         self.host: Host = host
         self.pool: Pool = pool
         self.hub: Hub = hub
+        self.uploads: int = 0
 
     def app(self, keys: Keys) -> ASGIApp:
         """Return the application, guarded."""
@@ -117,12 +122,23 @@ class Routes:
 
     async def call(self, request: Request) -> Response:
         """An answer to a question."""
-        method = request.path_params["method"]
-        kind = request.headers["content-type"].partition(";")[0].strip().lower()
-        async with body(request, LARGEST if kind == BYTES else LONGEST) as file:
-            content = file.read()
-        arguments = {**request.query_params, "content": content} if kind == BYTES else as_json(content)
-        work = partial(self.host.answered, method, arguments)
+        method, host = request.path_params["method"], self.host
+        if request.headers["content-type"].partition(";")[0].strip().lower() != BYTES:
+            async with body(request, LONGEST) as file:
+                arguments = as_json(file.read())
+            return await self.answer(request, lambda: host.answered(method, arguments))
+        if self.uploads >= UPLOADS:
+            raise BusyError
+        self.uploads += 1
+        try:
+            async with body(request, LARGEST) as file:  # it is in memory only while the question is answered
+                asked = lambda: host.answered(method, {**request.query_params, "content": file.read()})  # noqa: E731
+                return await self.answer(request, asked)
+        finally:
+            self.uploads -= 1
+
+    async def answer(self, request: Request, work: Callable[[], bytes]) -> Response:
+        """Answer in the pool."""
         return Response(await self.pool.run(work, lambda: gone(request)), media_type=JSON)
 
 
