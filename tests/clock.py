@@ -56,6 +56,14 @@ def best(attempt: Callable[[], object], limit: float) -> float:
     return found
 
 
+def until(reached: Callable[[], bool]) -> None:
+    """Wait for something that another process or thread does; nothing is claimed about how long it takes."""
+    start = time.monotonic()
+    while not reached():
+        assert time.monotonic() - start < HANG, "it hangs"
+        time.sleep(0.05)
+
+
 def environment(**more: str) -> dict[str, str]:
     """The environment in which another process can import this module."""
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -316,7 +316,7 @@ def test_a_run_predicts_what_is_uploaded(short_run: Run) -> None:
     with serve([cs.explore(NET), cs.explore(short_run)]) as serving:
         browser = Browser(serving)
         names = [one["id"] for one in json.loads(browser.get("documents")[1])]
-        assert 'data-capabilities="confirm predict upload"' in browser.get("")[1].decode()
+        assert 'data-capabilities="confirm predict train upload"' in browser.get("")[1].decode()
         status, found = upload(browser, FIVE.read_bytes(), f"name=five.png&document={names[1]}", "predict")
         assert status == 200
         (one,) = found["images"]

@@ -137,7 +137,9 @@ def train(
     _warn(*doubts)  # below the bar
     if not quiet:
         _hint(done, perf_counter() - start[0], process_time() - start[1])
-    pages = {"report": None, "explorer": None} if no_report else _pages(done, given["device"])
+    pages: dict[str, Path | None] = {"report": None, "explorer": None}
+    if not no_report:
+        pages = _pages(done, given["device"])
     if as_json:
         show({**done.to_json(), **{name: str(page) if page else None for name, page in pages.items()}})
         return 0

@@ -170,7 +170,7 @@ class Run(Struct, frozen=True):
         recipe: name of the recipe.
         data: the data set.
         seconds: time of training.
-        images_per_second: speed of training.
+        images_per_second: speed of training; null for a run that is not finished.
         evaluation: the result on the test images; null if they are not at hand.
         log: the training log, at most some hundreds of lines, evenly spaced, and all with a validation.
         activity: values of layers over test images; empty if these are not at hand.
@@ -183,7 +183,7 @@ class Run(Struct, frozen=True):
     recipe: str
     data: Data
     seconds: float
-    images_per_second: float
+    images_per_second: float | None
     evaluation: Evaluation | None
     log: tuple[Report, ...]
     activity: tuple[Activity, ...]

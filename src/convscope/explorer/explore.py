@@ -187,9 +187,13 @@ def serve(explorers: Sequence[Explorer], *, port: int = 0) -> Serving:
     part("page.js")
     try:
         from convscope.explorer.server import Serving
+        from convscope.explorer.trainer import Trainer
     except ModuleNotFoundError as error:
         raise missing_module(str(error.name)) from None
-    return Serving(hosted(explorers), port)
+    host = hosted(explorers)
+    serving = Serving(host, port)
+    host.trainer = Trainer(serving.hub.publish, host.show)
+    return serving
 
 
 def hosted(explorers: Sequence[Explorer]) -> Host:

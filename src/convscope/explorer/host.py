@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import unknown
+from convscope.explorer import trainer
+from convscope.explorer.build import to_json
 from convscope.explorer.calls import answered, capabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
+    from convscope.explorer.document import Document
     from convscope.training.run import Run
 
 LONGEST = 64
@@ -36,15 +39,17 @@ class Entry:
     run: Run | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Host:
     """What is shown.
 
     Attributes:
         entries: the documents by name, in order; at least one.
+        trainer: trains for the pages; None if they cannot train.
     """
 
-    entries: Mapping[str, Entry]
+    entries: MutableMapping[str, Entry]
+    trainer: trainer.Trainer | None = None
 
     @property
     def first(self) -> str:
@@ -59,7 +64,12 @@ class Host:
     @property
     def capabilities(self) -> list[str]:
         """What the page can do with Python at hand."""
-        return sorted({one for entry in self.entries.values() for one in capabilities(entry.run)})
+        own = {one for entry in self.entries.values() for one in capabilities(entry.run)}
+        return sorted(own | {"train"} if self.trainer else own)
+
+    def show(self, name: str, document: Document, run: Run | None) -> None:
+        """Add a document, or replace the one of that name."""
+        self.entries[name] = Entry(document.title, to_json(document), document.blobs, run)
 
     def blob(self, key: str) -> bytes | None:
         """Return bytes of any document; None if there are none with that SHA-256."""
@@ -73,6 +83,9 @@ class Host:
             UnknownNameError: there is no such document.
             ConvscopeError: as for :func:`convscope.explorer.calls.answered`.
         """
+        if self.trainer and method in trainer.QUESTIONS:
+            own = {key: value for key, value in arguments.items() if key != "document"}
+            return trainer.answer(self.trainer, method, own)
         name = arguments.get("document", self.first)
         if not isinstance(name, str) or name not in self.entries:
             raise unknown("document", str(name)[:LONGEST], self.entries)

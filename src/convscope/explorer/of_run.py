@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,7 +122,7 @@ def part_of(run: Trained, evaluation: Evaluation | None, active: tuple[Activity,
         recipe=run.recipe.name,
         data=_data(run.dataset),
         seconds=run.result.seconds,
-        images_per_second=run.result.images_per_second,
+        images_per_second=None if isnan(run.result.images_per_second) else run.result.images_per_second,
         evaluation=evaluation,
         log=log,
         activity=active,

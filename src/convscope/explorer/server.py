@@ -44,6 +44,7 @@ class Serving:
 
     def __init__(self, host: Host, port: int = 0) -> None:
         keys = Keys()
+        self._host = host
         self._socket = bound(port)
         self.port: int = self._socket.getsockname()[1]
         self.url: str = f"http://{ADDRESS}:{self.port}/?token={keys.token}"
@@ -86,7 +87,9 @@ class Serving:
             self._thread.join(0.5)  # a wait without an end cannot be interrupted on every system
 
     def stop(self) -> None:
-        """End the server, and all its connections."""
+        """End the server, all its connections, and the training that a page began; what is trained is saved."""
+        if self._host.trainer:
+            self._host.trainer.end()
         loop = self.hub.loop
         if loop is not None and not loop.is_closed():
             with suppress(RuntimeError):  # it has just been closed

@@ -411,8 +411,8 @@ export interface Run {
   data: Data;
   /** time of training. */
   seconds: number;
-  /** speed of training. */
-  images_per_second: number;
+  /** speed of training; null for a run that is not finished. */
+  images_per_second: number | null;
   /** the result on the test images; null if they are not at hand. */
   evaluation: Evaluation | null;
   /** the training log, at most some hundreds of lines, evenly spaced, and all with a validation. */

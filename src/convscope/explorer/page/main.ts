@@ -30,8 +30,17 @@ export default {
 async function served(capabilities: string): Promise<void> {
   const name = new URLSearchParams(globalThis.location.search).get("document");
   const link = http(capabilities.split(" "));
-  const given = await link.fetched(name ? `document/${encodeURIComponent(name)}` : "document").catch((error) => error);
-  mount(globalThis.document.body, given, link);
+  const path = name ? `document/${encodeURIComponent(name)}` : "document";
+  let away = mount(globalThis.document.body, await link.fetched(path).catch((error) => error), link);
+  link.on("document", async ({ id }) => {
+    if (id !== name) return;
+    const found = await link.fetched(path).catch(() => null); // the next one will come
+    const stage = (): Element | null => globalThis.document.querySelector(".stage"), top = stage()?.scrollTop ?? 0;
+    if (!found) return;
+    away();
+    away = mount(globalThis.document.body, found, link);
+    stage()?.scrollTo(0, top);
+  });
 }
 
 if (!globalThis.document) await import("./engine/worker.ts");

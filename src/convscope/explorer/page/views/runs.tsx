@@ -13,6 +13,7 @@ import { bestOf, curves, halfway, lineAt, type Metric } from "./runs/log.ts";
 import { Pair } from "./runs/paired.tsx";
 import { Provenance } from "./runs/provenance.tsx";
 import { Scaling } from "./runs/scaling.tsx";
+import { Train } from "./runs/train.tsx";
 
 const METRICS: readonly { id: Metric; name: string }[] = [
   { id: "accuracy", name: "Accuracy" },
@@ -39,11 +40,12 @@ export function runsKeys(app: App, event: KeyboardEvent): boolean {
 export function Runs() {
   const app = useApp();
   const { run, against } = app.document;
-  if (!run) return null;
+  if (!run) return <Train />;
   return (
     <>
       <Verdict run={run} />
       <Learning run={run} />
+      <Train />
       {against ? <Pair run={run} against={against} /> : <Alone />}
       {run.evaluation && <Scaling evaluation={run.evaluation} />}
       <Counter run={run} />

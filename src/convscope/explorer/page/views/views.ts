@@ -74,6 +74,6 @@ export const VIEWS: readonly View[] = [
     question: "When did it learn, and is the difference real?",
     Body: Runs,
     keys: runsKeys,
-    missing: needsRun,
+    missing: (app) => app.link.capabilities.has("train") ? "" : needsRun(app),
   },
 ];

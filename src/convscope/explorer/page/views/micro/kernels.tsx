@@ -54,7 +54,7 @@ export function Kernels({ app, scene, look, palette }: { app: App; scene: Scene;
   if (!weight || scene.out[0] === 1) return null;
   const from = look.first % scene.width;
   return (
-    <div class="strip" role="group" aria-label={`Channels of ${scene.layer.name}`}>
+    <div class="kernels" role="group" aria-label={`Channels of ${scene.layer.name}`}>
       {Array.from({ length: count }, (_, channel) => (
         <button
           type="button"

@@ -11,8 +11,8 @@ export function Provenance({ run }: { run: Run }) {
       <h2>What is needed to repeat it</h2>
       <p class="lab">
         Recipe <bdi>{run.recipe}</bdi>, seed {run.seed}, data <bdi>{run.data.name}</bdi>
-        {counts.length > 0 && ` (${counts.join(", ")} images)`}, {duration(run.seconds)} at{" "}
-        {whole(run.images_per_second)} images/s.
+        {counts.length > 0 && ` (${counts.join(", ")} images)`}, {duration(run.seconds)}
+        {run.images_per_second === null ? "" : ` at ${whole(run.images_per_second)} images/s`}.
       </p>
       <details>
         <summary>All {run.provenance.length} facts</summary>
