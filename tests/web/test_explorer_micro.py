@@ -84,7 +84,7 @@ def test_the_first_lesson(opened: Opened, page_of_lesson: str) -> None:
     assert sums == [0, 30, 30, 0, 0]
     assert "The five sums are 0, 30, 30, 0 and 0." in page.inner_text(".lesson")
     page.click(".lesson >> text=Next")
-    assert not page.is_visible(verdict)  # covered until there is a prediction
+    page.wait_for_selector(verdict, state="hidden")  # covered until there is a prediction
     page.check("text=On the right, where the image is bright")
     page.click("text=Predict, then look")
     page.wait_for_selector(verdict, state="visible")
