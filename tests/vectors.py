@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -242,7 +243,8 @@ def _random(net: Net) -> TorchNet:
     with torch.no_grad():
         for name, tensor in (*model.named_parameters(), *model.named_buffers()):
             if tensor.is_floating_point():
-                tensor.copy_(torch.rand_like(tensor) + 0.5 if "var" in name else torch.randn_like(tensor) / 2)
+                gain = 0.5 if tensor.ndim < 2 else math.sqrt(2 / math.prod(tensor.shape[1:]))  # values stay near 1
+                tensor.copy_(torch.rand_like(tensor) + 0.5 if "var" in name else gain * torch.randn_like(tensor))
     return model
 
 
