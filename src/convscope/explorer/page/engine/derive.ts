@@ -125,8 +125,11 @@ interface Fits {
 
 /** Fits every node to the shapes of its inputs. */
 function fitAll(graph: Graph, known: Known): Fits {
-  const shapes = new Map<string, Shape | null>(graph.inputs.map((one) => [one.name, one.shape]));
-  const fits = new Map<string, Fit | null>(), errors: LayerError[] = [];
+  const shapes = new Map<string, Shape | null>(), fits = new Map<string, Fit | null>(), errors: LayerError[] = [];
+  for (const { name, shape } of graph.inputs) {
+    shapes.set(name, isTooLarge(shape) ? null : shape);
+    if (isTooLarge(shape)) errors.push(tooLarge(name, shape));
+  }
   for (const node of graph.nodes) {
     const before = node.inputs.map((name) => shapes.get(name) ?? null);
     const fit = attempted(node, before, known, errors);
@@ -134,6 +137,15 @@ function fitAll(graph: Graph, known: Known): Fits {
     shapes.set(node.name, fit && fit.out);
   }
   return { fits, shapes, errors };
+}
+
+function isTooLarge(shape: Shape): boolean {
+  return shape[0] > MAX_CHANNELS || shape.slice(1).some((size) => size > MAX_SIDE);
+}
+
+function tooLarge(layer: string, shape: Shape): LayerError {
+  const expected = "at most 1,048,576 along an axis, and 1,099,511,627,776 channels";
+  return { layer, kind: "ShapeError", what: `${shapeText(shape)} is too large`, given: "", expected, attempt: "" };
 }
 
 function attempted(node: Node, before: readonly (Shape | null)[], known: Known, errors: LayerError[]): Fit | null {
@@ -175,7 +187,7 @@ function newFit(op: Op, given: Settings, inputs: readonly Shape[]): Fit {
   op.check?.(settings, inputs);
   const reads = op.axes(settings, inputs);
   const out = outputShape(op, settings, reads);
-  if (Math.max(...out) > MAX_CHANNELS || Math.max(0, ...out.slice(1)) > MAX_SIDE) {
+  if (Math.max(...out) > MAX_CHANNELS || isTooLarge(out)) {
     throw new ShapeError(`its output ${shapeText(out)} is too large`);
   }
   const statistics = op.statistics?.(settings, inputs) ?? [];

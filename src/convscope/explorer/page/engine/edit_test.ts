@@ -3,9 +3,11 @@
 import { derive } from "./derive.ts";
 import { apply, insert, insertOn, move, remove, rename, renumbered, replace, setField } from "./edit.ts";
 import { fixesFor } from "./fixes.ts";
+import { hindrance } from "./forward.ts";
 import type { Graph } from "./graph.ts";
 import { parse, write } from "./notation.ts";
 import { equal, throws } from "./testing/assert.ts";
+import { fitting } from "./weights.ts";
 
 const NET = "input 28x28x1, conv 16 5x5 bn relu, maxpool 2, conv 32 3x3 bn relu, gap, linear 10";
 const BLOCK = "input 8x8x4, add( conv 4 3x3 same relu | id ) relu, gap, linear 2";
@@ -100,4 +102,16 @@ Deno.test("after an error, what depends on it is unknown and the rest is not", (
     ...Array(4).fill([null, null, null]),
   ]);
   equal([totals.params, totals.exact, totals.missing], [296, false, ["conv2", "gap1", "linear1", "relu1"]]);
+});
+
+Deno.test("nets that are too large are an error, unknown, or a reason not to run, and take no memory", () => {
+  const { errors, layers } = derive(parse("input 2147483648x2147483648x3, conv 8 3x3"));
+  equal(errors.map(({ layer, what }) => [layer, what]), [["input", "2147483648x2147483648x3 is too large"]]);
+  equal([layers[0].out, layers[0].rf], [null, null]);
+  const long = derive(parse("input 1000000x1, 20*( conv 1 3 p1 )")).layers;
+  equal([long[0].rf?.[0].size, long[19].rf, long[19].out], [3, null, [1, 1000000]]);
+  const wide = derive(parse("input 1000x1000x64, linear 100000")), { weights, drawn } = fitting(wide, {});
+  equal([drawn, hindrance(wide, weights)], [["linear1"], "linear1: its weight is not in this document"]);
+  const deep = derive(parse("input 1000x1000x4, 9*( conv 16 3x3 same )"));
+  equal(hindrance(deep, {}), "its layers have 144,000,000 values, and the page holds 134 million");
 });

@@ -35,10 +35,17 @@ class LayerCall implements Call {
   }
 }
 
+/** The most values of all layers together: 512 MB. */
+const MOST_VALUES = 2 ** 27;
+
 /** Why a net cannot be run, in a sentence; null if it can. */
 export function hindrance(derived: Derived, weights: Weights): string | null {
   const [error] = derived.errors;
   if (error) return `${error.layer}: ${error.what}`;
+  const values = derived.layers.reduce((sum, { out }) => sum + (out ? volume(out) : 0), 0);
+  if (values > MOST_VALUES) {
+    return `its layers have ${values.toLocaleString("en")} values, and the page holds 134 million`;
+  }
   for (const layer of derived.layers) {
     if (!OPS.has(layer.op)) return `${layer.name}: the page does not compute ${layer.op}`;
     if (layer.out === null) return `${layer.name}: its shape is unknown`;

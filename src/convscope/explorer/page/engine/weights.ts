@@ -44,17 +44,22 @@ export interface Fitting {
   readonly drawn: readonly string[];
 }
 
+/** The most values that are drawn for a net; what would take more stays without weights. */
+const MOST_DRAWN = 2 ** 24;
+
 /** Keeps the weights that fit; the others are drawn as for a training that begins (He et al. 2015). */
 export function fitting(derived: Derived, given: Weights, seed = 0): Fitting {
   const weights: Weights = {}, drawn: string[] = [];
   const normal = normals(seed);
+  let left = MOST_DRAWN;
   for (const layer of derived.layers) {
     const mine: Record<string, Float32Array> = {};
     let fresh = false;
     for (const weight of layer.weights ?? []) {
       const old = given[layer.name]?.[weight.name], size = volume(weight.shape);
       if (old?.length === size) mine[weight.name] = old;
-      else {
+      else if (size <= left) {
+        left -= size;
         fresh ||= weight.trained;
         mine[weight.name] = initial(weight, size, normal);
       }

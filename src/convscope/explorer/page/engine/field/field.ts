@@ -27,6 +27,7 @@ export function fieldsOf(
   image: Input,
   layers: ReadonlyMap<string, Traced | null>,
 ): Map<string, Fields | null> {
+  if ([...layers.values()].every((layer) => !layer)) return new Map();
   const drops = [...layers.values()].some((one) => one?.reads.some((reads) => dropsChannels(reads[0].relation)));
   const [local, gates] = traced(inputs, image, layers, new Tracer(false, image.shape, drops));
   const gated = gates ? traced(inputs, image, layers, new Tracer(true, image.shape, drops))[0] : null;

@@ -49,6 +49,9 @@ function partsOf(track: Track, reads: readonly AxisRead[]): Part[] {
   return (track.shares.length ? track.shares : [whole]).map(([mask, part]) => ({ track: part, reads, mask }));
 }
 
+/** The most units whose boxes are listed for a net. */
+const MOST_UNITS = 2 ** 23;
+
 /** Thrown for reads of which too little is known; the field is then unknown. */
 export class UnknownReadError extends Error {}
 
@@ -75,6 +78,7 @@ export function blindTracks(shape: Shape): Tracks {
 /** Propagates states through layers; what one axis gives serves other axes and layers of equal geometry. */
 export class Tracer {
   private readonly known = new Memory();
+  private units = 0;
 
   /** `drops`: whether some layer of the net leaves out channels, so that channels may see different pixels. */
   constructor(readonly gates: boolean, readonly image: Shape, private readonly drops: boolean) {}
@@ -177,15 +181,22 @@ export class Tracer {
     if (isPlain(relation)) return makeTrack(follows, track.boxes, track.line, pick(track));
     if (relation.kind === "table") return this.afterTable(track, relation, follows);
     const line = track.line && this.once(track.line, relation.key, () => slid(track.line as Line, relation));
-    const boxes = this.once(track.boxes, relation.key, () => windowed(track.boxes, relation));
+    const boxes = this.once(track.boxes, relation.key, () => windowed(track.boxes, this.counted(relation)));
     return makeTrack(follows, boxes, line, { exact: track.exact });
   }
 
   private afterTable(track: Track, table: Table, follows: number): Track {
     const before = table.turn ? track.line : null;
     const line = before && this.once(before, table.key, () => turned(before, table));
-    const boxes = this.once(track.boxes, table.key, () => lookedUp(track.boxes, table));
+    const boxes = this.once(track.boxes, table.key, () => lookedUp(track.boxes, this.counted(table)));
     return makeTrack(follows, boxes, line, { exact: track.exact });
+  }
+
+  /** Counts the units that are listed. */
+  private counted<T extends Relation>(relation: T): T {
+    this.units += relation.extent;
+    if (this.units > MOST_UNITS) throw new UnknownReadError();
+    return relation;
   }
 
   /** Joins paths, once for all axes on which they are equal. */
