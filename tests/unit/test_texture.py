@@ -90,6 +90,16 @@ def test_a_noisy_pixel_does_not_make_the_box_of_a_digit_larger() -> None:
     assert found.box == pytest.approx((100, 200, 100 + ink.shape[0], 200 + ink.shape[1]), abs=3)
 
 
+def test_paper_in_a_dark_frame_is_not_the_stroke() -> None:
+    """A thin one covers less than the light paper around it, which has straight edges."""
+    photo = np.full((480, 640), 18.0)
+    photo[56:424, 56:584] = 212
+    photo[150:332, 310:334] = 36
+    (found,) = strokes(Image.fromarray(photo.astype(np.uint8)))
+    assert found.dark
+    assert found.box == pytest.approx((150, 310, 332, 334), abs=4)
+
+
 def test_a_very_thick_digit_is_not_read_by_its_edges() -> None:
     """The strokes of this eight run into each other and are wider than the first window."""
     alpha, ink = np.zeros((480, 640), np.float32), digit(56286, 280)
