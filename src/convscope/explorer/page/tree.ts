@@ -32,6 +32,12 @@ const grouped = (id: string, title: string, pieces: Piece[]): Group => ({
   last: lastOf(pieces[pieces.length - 1]),
 });
 
+/** A module by its own name; what is its only part is not folded once more. */
+function named(id: string, title: string, inner: Piece[]): Group {
+  const only = inner.length === 1 ? inner[0] : null;
+  return only !== null && typeof only !== "number" ? { ...only, id, title } : grouped(id, title, inner);
+}
+
 /** Cut a row wherever the key changes. */
 function runs(pieces: readonly Piece[], key: (piece: Piece) => string): [string, Piece[]][] {
   const found: [string, Piece[]][] = [];
@@ -60,7 +66,7 @@ export function treeOf(model: Model): Piece[] {
       else {
         const inner = within(part, depth + 1);
         const id = path(model.steps[part[0] as number]).slice(0, depth + 1).join(".");
-        row.push(inner.length === 1 ? inner[0] : grouped(unique(id), short(id), inner));
+        row.push(typeof inner[0] === "number" && inner.length === 1 ? inner[0] : named(unique(id), short(id), inner));
       }
     }
     return arranged(model, row);
@@ -177,6 +183,8 @@ function withStages(model: Model, row: Piece[]): Piece[] {
 /** How much wider than a step a closed group is drawn. */
 export const GROUP = 1.4;
 
+const FEW = 6;
+
 /** The groups that are open when the reader has not chosen: as many levels as fit beside each other. */
 export function openAtFirst(tree: readonly Piece[], most: number): Set<string> {
   const open = new Set<string>();
@@ -185,7 +193,8 @@ export function openAtFirst(tree: readonly Piece[], most: number): Set<string> {
     const groups = row.filter((piece): piece is Group => typeof piece !== "number");
     const next = row.flatMap((piece) => typeof piece === "number" ? [piece] : piece.pieces);
     const width = next.reduce<number>((all, piece) => all + (typeof piece === "number" ? 1 : GROUP), 0);
-    if (!groups.length || width > most) return open;
+    // a row of a few modules says nothing yet: the next level is worth a scroll
+    if (!groups.length || width > most * (row.length < FEW ? 2 : 1)) return open;
     for (const group of groups) open.add(group.id);
     row = next;
   }

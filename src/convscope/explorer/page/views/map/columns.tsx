@@ -6,6 +6,7 @@ import { type App, useApp } from "../../app.ts";
 import type { Bracket, Shown } from "../../items.ts";
 import { Picture } from "../../parts/picture.tsx";
 import { shownImage } from "../../parts/seen.ts";
+import { shortened } from "../../words.ts";
 import { Drawing } from "./drawing.tsx";
 import { type Geometry, HEAD, lineOf, middle, visible } from "./geometry.ts";
 import { Numbers, type Row } from "./numbers.tsx";
@@ -198,7 +199,7 @@ function Names(
               onClick={() => choose(i)}
               onDblClick={() => group && app.toggle(group.id)}
             >
-              <b>{item.title}</b>
+              <b>{shortened(item.title, Math.max(6, Math.floor((g.x[i + 1] - g.x[i]) / 6.9)))}</b>
             </button>
             {group
               ? (

@@ -8,6 +8,8 @@ import { GROUP } from "../../tree.ts";
 export const HEAD = 88;
 const NARROW = 60, WIDE = 116;
 const TALL = 124, FLAT = 10;
+/** Lanes that have their full height; more are lower, so that the numbers stay in view. */
+const SHARED = 2.2;
 
 export interface Geometry {
   items: readonly Item[];
@@ -43,7 +45,8 @@ export function geometryOf(shown: Shown, width: number, pictured = false): Geome
   items.forEach((item, i) => x[i + 1] = x[i] + unit * weight(item, pictured));
   const tallest = Math.max(...items.map((item) => log2(side(item))), 1);
   const widest = Math.max(...items.map((item) => log2(item.out[0] ?? 1)), 1);
-  const h = Float64Array.from(items, (item) => FLAT + (TALL - FLAT) * log2(side(item)) / Math.max(tallest, 5));
+  const tall = TALL * Math.min(1, SHARED / lanes.count);
+  const h = Float64Array.from(items, (item) => FLAT + (tall - FLAT) * log2(side(item)) / Math.max(tallest, 5));
   const w = Float64Array.from(items, (item) => 6 + (unit * 0.56 - 6) * log2(item.out[0] ?? 1) / widest);
   items.forEach((item, i) => {
     const [, rows, columns] = item.out;
