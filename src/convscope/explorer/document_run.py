@@ -117,7 +117,7 @@ class Activity(Struct, frozen=True):
         std: their standard deviation.
         positive: share of the values that are positive.
         dead: channels that have the same value at all positions of all images.
-        twins: pairs of channels whose values are proportional (correlation of at least 0.999), dead ones left out.
+        twins: pairs of channels that rise and fall together (correlation of at least 0.999), dead ones left out.
         rank: effective rank of the channels: the exponential of the entropy of the eigenvalues of their covariance, as
             shares (Roy and Vetterli, EUSIPCO 2007); 0 if all are dead.
     """

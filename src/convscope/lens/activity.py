@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from convscope.analyze.cost import net_macs
+from convscope.analyze.memory import activation_bytes
 from convscope.lens.activation_formulas import FORMULAS
+from convscope.ops.act import Identity
 from convscope.training.batches import scaled
 
 if TYPE_CHECKING:
@@ -19,14 +21,16 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.data import Dataset
 
-IMAGES, WORK = 256, 10**10
-"""The most images, and the most multiply-adds that are spent on them."""
+IMAGES, WORK, BYTES = 256, 10**10, 2**28
+"""The most images, the most multiply-adds that are spent on them, and the most bytes of their values."""
 
 LAYERS, CHANNELS = 48, 1024
 """The most layers, and the most channels of one."""
 
-PLACES = 4096
-"""The most positions of all images at which channels are compared."""
+PLACES, PRODUCTS = 4096, 2**28
+"""The most positions of all images at which channels are compared, and the most multiply-adds for that in a layer."""
+
+ACTIVATIONS = frozenset(FORMULAS) - {Identity}
 
 ALIKE, PAIRS = 0.999, 100
 """Correlation from which on channels are twins, and the most pairs of a layer."""
@@ -43,7 +47,7 @@ class Activity:
         std: their standard deviation.
         positive: share of the values that are positive.
         dead: channels that have the same value at all positions of all images.
-        twins: pairs of channels whose values are proportional (correlation of at least 0.999), dead ones left out.
+        twins: pairs of channels that rise and fall together (correlation of at least 0.999), dead ones left out.
         rank: effective rank of the channels: the exponential of the entropy of the eigenvalues of their covariance, as
             shares (Roy and Vetterli, EUSIPCO 2007); 0 if all are dead.
     """
@@ -69,10 +73,12 @@ def activity(
         images: uint8 ``n c h w``.
         dataset: the set that the net was trained on, for the scale.
     """
-    names = [layer.node.name for layer in net if type(layer.node.op) in FORMULAS and layer.output[0] <= CHANNELS]
-    if not names or not len(images):
+    found = [layer for layer in net if type(layer.node.op) in ACTIVATIONS and layer.output[0] <= CHANNELS]
+    if not found or not len(images):
         return (), []
-    count = max(8, min(IMAGES, len(images), WORK // max(1, net_macs(net).value)))
+    names = [layer.node.name for layer in found]
+    size = sum(activation_bytes(layer.output) for layer in found[:LAYERS])
+    count = max(1, min(IMAGES, len(images), WORK // max(1, net_macs(net).value), BYTES // size))
     rows = np.unique(np.linspace(0, len(images) - 1, count).astype(int))
     with torch.inference_mode():
         x = scaled(torch.from_numpy(np.stack([images[at] for at in rows])), dataset)
@@ -123,9 +129,10 @@ def effective_rank(flat: NDArray[np.float64]) -> float:
 def _twins(flat: NDArray[np.float64], dead: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return pairs of channels ``c n`` that rise and fall together; none if there are too few values to tell."""
     alive = np.flatnonzero(~dead)
-    few = flat[alive][:, :: max(1, flat.shape[1] // PLACES)]
     if len(alive) < 2:
         return []
+    most = min(PLACES, PRODUCTS // len(alive) ** 2)
+    few = flat[alive][:, :: max(1, flat.shape[1] // most)]
     centred = few - few.mean(1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     unit = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0)

@@ -368,7 +368,7 @@ export interface Activity {
   positive: number[];
   /** channels that have the same value at all positions of all images. */
   dead: number[];
-  /** pairs of channels whose values are proportional (correlation of at least 0.999), dead ones left out. */
+  /** pairs of channels that rise and fall together (correlation of at least 0.999), dead ones left out. */
   twins: [number, number][];
   /**
    * effective rank of the channels: the exponential of the entropy of the eigenvalues of their covariance, as shares
