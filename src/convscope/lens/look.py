@@ -126,6 +126,6 @@ def _features(seen: Subject, image: str | Path | NDArray[Any] | None, layer: str
 def _unit(given: Sequence[int | tuple[int, int]] | None) -> tuple[int, ...] | None:
     if given is None:
         return None
-    if not all(isinstance(one, int) for one in given):
+    if not isinstance(given, tuple | list) or not all(isinstance(one, int) for one in given):
         raise FieldError("saliency explains one position of a map of scores", expected="at y,x")
     return tuple(one for one in given if isinstance(one, int))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.errors import WriteError
+from convscope.errors import FieldError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +43,16 @@ def initial(net: Net, seed: int = 0) -> dict[str, NDArray[Any]]:
 
     Scales and variances of norms are one; all other vectors are zero.
 
+    Raises:
+        FieldError: the seed is below 0.
+
     >>> import convscope as cs
     >>> found = initial(cs.read("input 8x8x1, conv 4 3x3 bn"))
     >>> found["conv1.weight"].shape, found["bn1.running_var"].tolist()
     ((4, 1, 3, 3), [1.0, 1.0, 1.0, 1.0])
     """
+    if seed < 0:
+        raise FieldError(f"seed {seed} cannot be used", expected="an integer from 0")
     random = np.random.default_rng(seed)
     return {
         f"{layer.node.name}.{weight.name}": _start(weight, random)
