@@ -183,8 +183,6 @@ function withStages(model: Model, row: Piece[]): Piece[] {
 /** How much wider than a step a closed group is drawn. */
 export const GROUP = 1.4;
 
-const FEW = 6;
-
 /** The groups that are open when the reader has not chosen: as many levels as fit beside each other. */
 export function openAtFirst(tree: readonly Piece[], most: number): Set<string> {
   const open = new Set<string>();
@@ -193,8 +191,8 @@ export function openAtFirst(tree: readonly Piece[], most: number): Set<string> {
     const groups = row.filter((piece): piece is Group => typeof piece !== "number");
     const next = row.flatMap((piece) => typeof piece === "number" ? [piece] : piece.pieces);
     const width = next.reduce<number>((all, piece) => all + (typeof piece === "number" ? 1 : GROUP), 0);
-    // a row of a few modules says nothing yet: the next level is worth a scroll
-    if (!groups.length || width > most * (row.length < FEW ? 2 : 1)) return open;
+    // a module that holds nearly everything says nothing yet: what is in it is worth a scroll
+    if (!groups.length || width > most * (groups.length === 1 ? 2 : 1)) return open;
     for (const group of groups) open.add(group.id);
     row = next;
   }
