@@ -290,8 +290,13 @@ def test_a_very_deep_net_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> 
     assert document_of(deep, limit=900_000, large=True).net == document.net
 
 
-def test_a_run(short_run: Run) -> None:
-    document = document_of(short_run.path)
+@pytest.fixture(scope="module")
+def of_run(short_run: Run) -> Document:
+    return document_of(short_run.path)
+
+
+def test_a_run(short_run: Run, of_run: Document) -> None:
+    document = of_run
     assert_is_the_table(document, short_run.net)
     run, evaluation = document.run, cs.evaluate(short_run)
     assert run is not None
@@ -316,8 +321,8 @@ def test_a_run(short_run: Run) -> None:
     assert str(short_run.path.parent) not in to_json(document).decode()
 
 
-def test_the_images_of_a_run_give_what_it_says_of_them(short_run: Run) -> None:
-    document = document_of(short_run)
+def test_the_images_of_a_run_give_what_it_says_of_them(short_run: Run, of_run: Document) -> None:
+    document = of_run
     model = short_run.module()
     pixels = [np.frombuffer(base64.b64decode(document.blobs[one.blob]), np.uint8) for one in document.images]
     batch = torch.from_numpy(np.stack(pixels).reshape(-1, 28, 28, 1).transpose(0, 3, 1, 2).copy())
@@ -329,8 +334,8 @@ def test_the_images_of_a_run_give_what_it_says_of_them(short_run: Run) -> None:
         assert math.isclose(image.loss or 0, -math.log(float(row[image.truth or 0])), rel_tol=1e-3, abs_tol=1e-5)
 
 
-def test_weights_of_a_run_are_those_of_its_module(short_run: Run) -> None:
-    document = document_of(short_run)
+def test_weights_of_a_run_are_those_of_its_module(short_run: Run, of_run: Document) -> None:
+    document = of_run
     state = short_run.module(scaled=False).state_dict()
     convs = [weight for layer in document.net.layers for weight in layer.weights or () if len(weight.shape) == 4]
     kept = [value.numpy() for value in state.values() if value.dim() == 4]
