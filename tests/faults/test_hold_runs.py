@@ -90,6 +90,7 @@ def placed(home: Path) -> Iterator[Place]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONVSCOPE_CACHE", str(home / "cache"))
         patch.setenv("HOME", str(home))
+        patch.setattr("convscope.explorer.page.part", str)  # which need not be built
         settings: dict[str, Any] = {"data": f"npz:{home / 'own.npz'}", "recipe": recipe, "epochs": 2, "save_every": 0}
         whole = cs.train(NET, out=home / "runs", name="finished", **settings)
         with suppress(Enough):
@@ -126,6 +127,7 @@ def commands(run: Path, place: Place) -> dict[str, tuple[str | Path, ...]]:
         "predict": ("predict", run, place.image(), "--json"),
         "look": ("look", run, "--what", "kernels", "-o", beside / "look.svg"),
         "report": ("report", run, "-o", beside / "page.html"),
+        "explore": ("explore", run, "-o", beside / "explored.html"),
         "compare": ("compare", run, place.finished),
         "export": ("export", run, "--to", "safetensors", "-o", beside / "out.safetensors"),
     }
