@@ -13,14 +13,6 @@ export interface Port {
   terminate(): void;
 }
 
-/** A worker from the text of its script, for a page that can load no other file. */
-export function workerOf(script: string): Worker {
-  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-  const worker = new Worker(url);
-  URL.revokeObjectURL(url);
-  return worker;
-}
-
 /** An error that the worker reported, with what was expected and what to try. */
 export class WorkerError extends EngineError {
   override readonly kind: string;

@@ -1,10 +1,13 @@
 /** Edits of a graph, as data. Each is pure: it returns a new graph, and what is not touched stays the same object. */
 
-import { EngineError, UnknownNameError } from "./errors.ts";
+import { derive } from "./derive.ts";
+import { EngineError, NotationError, UnknownNameError } from "./errors.ts";
 import type { Graph, Node } from "./graph.ts";
 import { behind, nodeOf } from "./graph.ts";
 import { parse } from "./notation/parse.ts";
 import { completed, isKeyword, OPS } from "./ops/registry.ts";
+import { shapeText } from "./spell.ts";
+import type { Shape } from "./types.ts";
 
 export type Edit =
   | { readonly kind: "set"; readonly layer: string; readonly field: string; readonly value: unknown }
@@ -55,7 +58,7 @@ export function setField(graph: Graph, layer: string, field: string, value: unkn
 export function replace(graph: Graph, layer: string, words: string): Graph {
   const node = nodeOf(graph, layer), merges = node.inputs.length > 1;
   const paths = merges && !words.includes("(") ? `${words}( ${node.inputs.map(() => "id").join(" | ")} )` : words;
-  const [made, ...more] = opsOf(paths);
+  const [made, ...more] = opsOf(graph, paths, node.inputs[0]);
   if (!made || more.length || made.inputs.length !== node.inputs.length) {
     throw new EngineError(`"${words}" is not one op of ${node.inputs.length} input${merges ? "s" : ""}`);
   }
@@ -162,15 +165,38 @@ function taken(graph: Graph): Set<string> {
   return new Set([...graph.inputs, ...graph.nodes].map((one) => one.name));
 }
 
-/** Ops of a text; the words of a net, without its input. */
-function opsOf(words: string): readonly Node[] {
-  return parse(`input 1x1x1, ${words}`).nodes;
+/** Ops of a text, which go after a layer or an input: the words of a net, without its input. */
+function opsOf(graph: Graph, words: string, after: string): readonly Node[] {
+  try {
+    return parse(`input 1x1x1, ${words}`).nodes;
+  } catch (error) {
+    if (!(error instanceof NotationError)) throw error;
+    throw placed(words, shapeAfter(graph, after)) ?? error;
+  }
+}
+
+/** The error of some words, with its place in them, and suggestions for an input of that shape. */
+function placed(words: string, shape: Shape | null): NotationError | null {
+  const before = `input ${shapeText(shape ?? [1])}, `;
+  try {
+    parse(before + words, shape !== null);
+  } catch (error) {
+    if (!(error instanceof NotationError)) return null;
+    const column = error.line === 1 ? Math.max(1, error.column - before.length) : error.column;
+    return new NotationError(error.message, error.line, column, error.words, error.expected, error.attempt);
+  }
+  return null;
+}
+
+function shapeAfter(graph: Graph, name: string): Shape | null {
+  return derive(graph).layers.find((layer) => layer.name === name)?.out ??
+    graph.inputs.find((one) => one.name === name)?.shape ?? null;
 }
 
 /** New nodes of a text, with names that nothing has; the first ones read `before`. */
 function named(graph: Graph, words: string, before: string): Node[] {
   const used = taken(graph), names = new Map([["input", before]]);
-  const made = opsOf(words).map((node) => {
+  const made = opsOf(graph, words, before).map((node) => {
     let name = node.name;
     for (let count = 1; used.has(name); count++) name = `${node.op}${count}`;
     used.add(name);

@@ -2,6 +2,7 @@
 
 import { derive } from "./derive.ts";
 import { apply, insert, insertOn, move, remove, rename, renumbered, replace, setField } from "./edit.ts";
+import type { NotationError } from "./errors.ts";
 import { fixesFor } from "./fixes.ts";
 import { hindrance } from "./forward.ts";
 import type { Graph } from "./graph.ts";
@@ -44,6 +45,8 @@ Deno.test("layers are inserted, removed, replaced, moved and renamed", () => {
   throws(() => rename(graph, "conv1", "conv2"), 'the name "conv2" is taken');
   throws(() => remove(parse("input 3, relu"), "relu1"), "the last layer cannot be removed");
   throws(() => insert(graph, "relu1", "cnov 3"), 'there is no op "cnov"');
+  const error = throws(() => insert(graph, "relu1", "bn, dwconv 3x3"), 'there is no op "dwconv"') as NotationError;
+  equal([error.line, error.column, error.attempt], [1, 5, "conv 16 3x3 g16"]);
 });
 
 Deno.test("merges lose a path or themselves, and paths that nothing else reads go with them", () => {

@@ -18,13 +18,16 @@ const SEVERAL = ["tuple", "list", "dict"];
 /** The most layers of a net. */
 const MOST = 100_000;
 
-/** The graph that a text describes. Throws NotationError with line, column and what was expected. */
-export function parse(text: string): Graph {
+/**
+ * The graph that a text describes. Throws NotationError with line, column and what was expected; suggestions name sizes
+ * and channels of the text if it is `measured`.
+ */
+export function parse(text: string, measured = true): Graph {
   const whole = new Text(text), reader = new Reader(whole, tokensOf(whole));
   try {
     return new Builder(tree(reader), reader).graph();
   } catch (error) {
-    if (!(error instanceof NotationError) || !reader.hint) throw error;
+    if (!(error instanceof NotationError) || !reader.hint || !measured) throw error;
     error.attempt = reader.hint.hint(shapeAt(reader, reader.hint.position));
     throw error;
   }
