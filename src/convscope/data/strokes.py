@@ -23,7 +23,7 @@ from convscope.data.components import (
     otsu,
     width,
 )
-from convscope.data.texture import written
+from convscope.data.texture import shaped, written
 from convscope.extras import missing_extra
 
 if TYPE_CHECKING:
@@ -128,13 +128,15 @@ def strokes(image: Image) -> tuple[Strokes, ...]:
     del ndimage
     scale = max(1, math.ceil(max(image.size) / SIDE))
     grey = tone(image.reduce(scale) if scale > 1 else image)
-    found, ranks = {}, {}
+    found, ranks, signals = {}, {}, {}
     for dark in (True, False):
         groups, window, signal = _groups(grey if dark else 255 - grey)
-        found[dark] = written(_plausible(groups, grey, dark=dark), signal)
+        found[dark] = shaped(_plausible(groups, grey, dark=dark))
+        signals[dark] = signal
         ink = sum(float(ink.sum()) for _, ink in found[dark])
         ranks[dark] = ink / window**2 * (1 - _common(found[dark], grey, dark=dark)) ** 2
     dark = max(ranks, key=ranks.__getitem__)
+    found[dark] = written(found[dark], signals[dark])
     highest = max((longer(box) for box, _ in found[dark]), default=0)
     kept = [(box, ink) for box, ink in found[dark] if longer(box) >= PART * highest]
     return tuple(Strokes(ink, _scaled(box, scale, image), dark) for box, ink in in_order(kept))

@@ -57,14 +57,21 @@ def written(found: list[Found], signal: Values) -> list[Found]:
         return []
     alone = share(found, signal)
     kept = []
-    for box, ink in found:
+    for box, ink in shaped(found):
         uneven, wide = widths(ink > 0.5)
         unusual = uneven > UNEVEN or not THIN <= wide <= WIDE
-        if uneven > VERY_UNEVEN or wide > BLOCK or (unusual and alone < ALMOST):
-            continue
-        if slim(ink) or straight(ink > 0.5) <= FRAME:  # a one may be a bar
+        if uneven <= VERY_UNEVEN and (alone >= ALMOST or not unusual):
             kept.append((box, ink))
     return kept if alone >= ALONE else []
+
+
+def shaped(found: list[Found]) -> list[Found]:
+    """Return the groups of strokes that are neither blocks nor frames, such as the paper in a dark frame."""
+    return [
+        (box, ink)
+        for box, ink in found
+        if widths(ink > 0.5)[1] <= BLOCK and (slim(ink) or straight(ink > 0.5) <= FRAME)  # a one may be a bar
+    ]
 
 
 def share(found: list[Found], signal: Values) -> float:
