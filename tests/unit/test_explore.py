@@ -19,6 +19,7 @@ from convscope.cli import run
 from convscope.cli.explore import FIRST
 from convscope.errors import FieldError, ImageError, MissingExtraError, WriteError
 from convscope.explorer import explore, notebook, page
+from convscope.explorer.browser import opened
 from convscope.explorer.build import to_json
 from convscope.explorer.explore import Explorer, hosted
 from convscope.explorer.page import one_file
@@ -140,7 +141,7 @@ def test_without_the_page_the_error_says_how_it_is_built(monkeypatch: pytest.Mon
 def started(*arguments: str) -> subprocess.Popen[str]:
     code = (
         "from convscope.explorer import explore, page; explore.part = page.part = str\n"
-        "import webbrowser; webbrowser.open = lambda url: print('opened', url, flush=True)\n"
+        "import webbrowser; webbrowser.get = str; webbrowser.open = lambda url: print('opened', url, flush=True)\n"
         "from convscope.cli import main; main()"
     )
     command = [sys.executable, "-c", code, "explore", *arguments]
@@ -183,6 +184,24 @@ def test_the_browser_gets_a_file_and_no_secret() -> None:
         process.communicate(timeout=60)
     assert process.returncode == 130
     assert not path.exists()
+
+
+def test_a_browser_in_the_terminal_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise webbrowser.Error
+
+    asked: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: not asked.append(url))  # type: ignore[func-returns-value]
+    monkeypatch.delenv("BROWSER", raising=False)
+    for made, found in ((lambda: webbrowser.GenericBrowser("lynx"), False), (none, False), (webbrowser.Chrome, True)):
+        monkeypatch.setattr(webbrowser, "get", made)
+        with opened("http://127.0.0.1:1/") as answer:
+            assert answer == found
+    assert len(asked) == 1
+    monkeypatch.setenv("BROWSER", "lynx")
+    monkeypatch.setattr(webbrowser, "get", lambda: webbrowser.GenericBrowser("lynx"))
+    with opened("http://127.0.0.1:1/") as answer:
+        assert answer
 
 
 def test_a_taken_port_is_one_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ def test_the_browser_enters_by_a_file_that_is_for_this_user_alone(
         return True
 
     monkeypatch.setattr("webbrowser.open", take)
+    monkeypatch.setattr("webbrowser.get", str)
     with opening.opened(serving.url) as found:
         assert found
         (url,) = asked

@@ -6,6 +6,7 @@ that only this user can read, and which leads on to the page.
 
 from __future__ import annotations
 
+import os
 import webbrowser
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,16 @@ def opened(url: str) -> Iterator[bool]:
         path = Path(folder, "open.html")
         path.write_text(LEADS.format(url=in_html(url)), encoding="utf-8")
         try:
-            found = webbrowser.open(path.as_uri())
+            found = has_window() and webbrowser.open(path.as_uri())
         except (webbrowser.Error, OSError):
             found = False
         yield found
+
+
+def has_window() -> bool:
+    """Return whether the browser has a window of its own, or the user has chosen it; others would take the terminal.
+
+    Raises:
+        webbrowser.Error: there is no browser.
+    """
+    return type(webbrowser.get()) is not webbrowser.GenericBrowser or bool(os.environ.get("BROWSER"))
