@@ -59,6 +59,7 @@ def words(run_folder: Path) -> dict[str, tuple[list[str], str]]:
         "table html": (["table", "net.cnn", "--to", "html", "-o"], ".html"),
         "draw": (["draw", "net.cnn", "-o"], ".svg"),
         "draw png": (["draw", "net.cnn", "-o"], ".png"),
+        "explore": (["explore", "net.cnn", "-o"], ".html"),
         "field": (["field", "net.cnn", "-o"], ".json"),
         "field png": (["field", "net.cnn", "-o"], ".png"),
         "depth": (["depth", "99", "-o"], ".txt"),
@@ -180,6 +181,7 @@ READERS = {
     "filter": ["filter", "image.png", "-k", "blur", "-o"],
     "image": ["look", "net.cnn", "--image", "image.png", "-o"],
     "set": ["data", "show", "folder:set", "-o"],
+    "explore": ["explore", "net.html", "-o"],
     "memory": ["memory", "net.txt", "-o"],
     "check": ["check", "net.cnn", "net.txt", "-o"],
     "compare": ["compare", "net.cnn", "net.txt", "-o"],
@@ -192,7 +194,7 @@ READERS = {
 def own(name: str) -> Path:
     """What such a command reads."""
     files = {"look": "net.svg", "filter": "image.png", "image": "image.png", "set": "set/a/0.png", "write": "net.cnn"}
-    return Path(files.get(name, "net.html" if name == "report" else "net.txt"))
+    return Path(files.get(name, "net.html" if name in {"report", "explore"} else "net.txt"))
 
 
 @pytest.mark.parametrize("name", READERS)
