@@ -4,6 +4,7 @@ import { type App, useApp } from "../app.ts";
 import type { Item } from "../items.ts";
 import { arithmetic, type Facts, fieldText, fraction, short, strideText, type Sum, title } from "../model.ts";
 import type { Group } from "../tree.ts";
+import { VIEWS } from "../views/views.ts";
 import { bytes, bytesOr, percent, plural, signed, size, whole } from "../words.ts";
 
 const unknown = (value: number | null): string => value === null ? "unknown" : whole(value);
@@ -11,6 +12,15 @@ const unknown = (value: number | null): string => value === null ? "unknown" : w
 export function Inspector() {
   const app = useApp();
   const layer = app.selected;
+  const view = VIEWS.find((one) => one.id === app.selection.value.view);
+  if (view?.Aside && !view.missing?.(app)) {
+    return (
+      <aside class="side" aria-label="Selection in numbers">
+        <view.Aside />
+        <Ways />
+      </aside>
+    );
+  }
   const shown = app.selection.value.view === "map" ? app.shown.value : null;
   const item = shown?.items[shown.itemOf(app.layer.value)];
   return (
@@ -24,7 +34,7 @@ export function Inspector() {
 }
 
 /** One number; where it is short, how it arises. */
-const Fact = ({ name, value, how }: { name: string; value: string; how?: string }) => (
+export const Fact = ({ name, value, how }: { name: string; value: string; how?: string }) => (
   <>
     <dt>{name}</dt>
     <dd>

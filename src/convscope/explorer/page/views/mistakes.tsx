@@ -38,17 +38,10 @@ interface Now {
 function now(app: App): Now | null {
   const evaluation = app.document.run?.evaluation;
   if (!evaluation) return null;
-  const matrix = matrixOf(evaluation, classesOf(app, evaluation)), cell = cellOf(app, matrix);
+  const matrix = matrixOf(app, evaluation), cell = cellOf(app, matrix);
   const shown = imagesOf(app, cell, listOf(app).value);
   return { evaluation, matrix, cell, shown, seen: imageOf(app, shown) };
 }
-
-/** The number of classes, also where they have no names. */
-const classesOf = (app: App, evaluation: Evaluation): number =>
-  evaluation.confusion.reduce(
-    (most, [truth, predicted]) => Math.max(most, truth + 1, predicted + 1),
-    app.document.classes.length,
-  );
 
 export const mistakesMissing = (app: App): string =>
   app.document.run && !app.document.run.evaluation

@@ -8,14 +8,18 @@ import { Health, healthKeys, healthMissing } from "./health.tsx";
 import { mapKeys, MapView } from "./map.tsx";
 import { microKeys, MicroView } from "./micro.tsx";
 import { Mistakes, mistakesKeys, mistakesMissing } from "./mistakes.tsx";
+import { OfMistake } from "./mistakes/aside.tsx";
 import { reachKeys, ReachView } from "./reach.tsx";
 import { Runs, runsKeys } from "./runs.tsx";
+import { OfRun } from "./runs/aside.tsx";
 
 export interface View {
   id: string;
   name: string;
   question: string;
   Body?: ComponentType;
+  /** The selection in exact numbers, where it is not a layer. */
+  Aside?: ComponentType;
   /** Handle a key; returns whether it did. */
   keys?: (app: App, event: KeyboardEvent) => boolean;
   /** What a document must have for this view, in a sentence, where this one lacks it. */
@@ -65,6 +69,7 @@ export const VIEWS: readonly View[] = [
     name: "Mistakes",
     question: "Why were these images misclassified?",
     Body: Mistakes,
+    Aside: OfMistake,
     keys: mistakesKeys,
     missing: evaluated,
   },
@@ -73,6 +78,7 @@ export const VIEWS: readonly View[] = [
     name: "Runs",
     question: "When did it learn, and is the difference real?",
     Body: Runs,
+    Aside: OfRun,
     keys: runsKeys,
     missing: (app) => app.link.capabilities.has("train") ? "" : needsRun(app),
   },

@@ -60,7 +60,7 @@ function Patch({ layer, peak }: { layer: string; peak: Peak }) {
         />
         <b>{short(peak.value, 2)}</b>{" "}
         <small>
-          <bdi>{shortened(truth, 8)}</bdi>
+          <bdi>{shortened(truth, 7)}</bdi>
         </small>
       </button>
     </li>

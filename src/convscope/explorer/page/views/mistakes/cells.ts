@@ -64,8 +64,10 @@ export class Matrix {
 
 const matrices = new WeakMap<Evaluation, Matrix>();
 
-/** The matrix of an evaluation, made once. */
-export function matrixOf(evaluation: Evaluation, classes: number): Matrix {
+/** The matrix of an evaluation, made once; its classes may have no names. */
+export function matrixOf(app: App, evaluation: Evaluation): Matrix {
+  const largest = evaluation.confusion.reduce((most, [truth, predicted]) => Math.max(most, truth, predicted), -1);
+  const classes = Math.max(app.document.classes.length, largest + 1);
   const known = matrices.get(evaluation) ?? new Matrix(evaluation, classes);
   matrices.set(evaluation, known);
   return known;

@@ -90,7 +90,7 @@ function Entry({ one, on, place, count, columns }: {
     >
       <Tile image={image} size={SIDE} />
       <b>
-        <bdi>{shortened(image.name.replace(/^test:/, ""), 10)}</bdi>
+        <bdi>{shortened(image.name.replace(/^(test:|.*\/)/, "").replace(/\.\w{2,4}$/, ""), 10)}</bdi>
       </b>
       <small>{sure}</small>
     </div>

@@ -41,7 +41,7 @@ export function Near({ image }: { image: Image }) {
               label={`${one.name}, class ${one.truth === null ? "unknown" : className(app, one.truth)}`}
             />
             <b>
-              <bdi>{one.truth === null ? "–" : shortened(className(app, one.truth), 10)}</bdi>
+              <bdi>{one.truth === null ? "–" : shortened(className(app, one.truth), 7)}</bdi>
             </b>{" "}
             <small>{far.toFixed(2)}</small>
           </li>

@@ -1,9 +1,8 @@
 // One image: what it is, what was predicted, and the ways on.
 
 import { useApp } from "../../app.ts";
-import { share, short } from "../../parts/figures.ts";
 import { Tile } from "../../parts/tile.tsx";
-import { className, type Seen, show } from "./cells.ts";
+import { type Seen, show } from "./cells.ts";
 import { inWords } from "./gallery.tsx";
 import { Marked } from "./marked.tsx";
 import { Near } from "./near.tsx";
@@ -31,20 +30,6 @@ export function One({ seen, shown }: { seen: Seen; shown: readonly Seen[] }) {
             Next <kbd>]</kbd>
           </button>
         </p>
-        <dl class="facts">
-          <dt>True class</dt>
-          <dd>
-            <bdi>{image.truth === null ? "unknown" : className(app, image.truth)}</bdi>
-          </dd>
-          <dt>Predicted</dt>
-          <dd>
-            <bdi>{image.predicted === null ? "unknown" : className(app, image.predicted)}</bdi>
-          </dd>
-          <dt>Its probability</dt>
-          <dd>{image.probability === null ? "unknown" : share(image.probability, 1)}</dd>
-          <dt>Loss</dt>
-          <dd>{image.loss === null ? "unknown" : `${short(image.loss)} nats`}</dd>
-        </dl>
       </div>
       <div class="reasons">
         <Scores image={image} />

@@ -42,7 +42,11 @@ export function Given({ scores, image, label = "Scores and probabilities" }: Net
   if (image.truth !== null && !shown.includes(image.truth)) shown[shown.length - 1] = image.truth;
   const bars = shown.map((i): Bar => ({
     key: String(i),
-    name: <bdi title={className(app, i)}>{shortened(className(app, i), 18)}{mark(image, i)}</bdi>,
+    name: (
+      <span title={className(app, i)}>
+        <bdi>{shortened(className(app, i), 14)}</bdi> <small>{mark(image, i)}</small>
+      </span>
+    ),
     value: values[i],
     text: plus(values[i], 2),
     beside: share(chances[i], 1),
@@ -57,13 +61,7 @@ export function Given({ scores, image, label = "Scores and probabilities" }: Net
 }
 
 const mark = (image: Pick<Image, "truth" | "predicted">, i: number): string =>
-  i === image.truth && i === image.predicted
-    ? " (true, predicted)"
-    : i === image.truth
-    ? " (true)"
-    : i === image.predicted
-    ? " (predicted)"
-    : "";
+  [i === image.truth ? "true" : "", i === image.predicted ? "predicted" : ""].filter(Boolean).join(", ");
 
 /** The two classes that are compared: the predicted one, and the true one or the runner-up. */
 export function rivals(image: Image): readonly [number, number] | null {

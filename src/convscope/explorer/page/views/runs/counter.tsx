@@ -9,7 +9,8 @@ export function Counter({ run }: { run: Run }) {
   const images = useSignal(run.data.counts.train ?? 10);
   const batch = useSignal(setting(run, "batch") ?? 2);
   const epochs = useSignal(setting(run, "epochs") ?? 3);
-  const sums = counted(images.value, batch.value, epochs.value);
+  const even = run.provenance.some((fact) => fact.name === "even" && fact.value === "true");
+  const sums = counted(images.value, batch.value, epochs.value, even);
   const size = Math.min(batch.value, images.value), full = sums.each * size;
   return (
     <section class="part" aria-label="Batches and epochs">
@@ -20,10 +21,21 @@ export function Counter({ run }: { run: Run }) {
         <Number_ name="Epochs" value={epochs.value} least={0.01} step={0.01} set={(value) => epochs.value = value} />
       </p>
       <p class="sum" role="status">
-        {whole(images.value)} images ÷ {whole(size)} = <b>{whole(sums.each)}</b> full{" "}
-        {sums.each === 1 ? "batch" : "batches"} an epoch{sums.left
-          ? ` (${whole(full)} images; the ${whole(sums.left)} left over are dropped, others in each epoch)`
-          : ""}; {String(epochs.value)} × {whole(sums.each)} = <b>{plural(sums.all, "step")}</b>.
+        {even
+          ? (
+            <>
+              {whole(images.value)} images, spread evenly over batches of at most {whole(size)}:{" "}
+              <b>{whole(sums.each)}</b> {sums.each === 1 ? "batch" : "batches"} an epoch
+            </>
+          )
+          : (
+            <>
+              {whole(images.value)} images ÷ {whole(size)} = <b>{whole(sums.each)}</b> full{" "}
+              {sums.each === 1 ? "batch" : "batches"} an epoch
+              {sums.left > 0 &&
+                ` (${whole(full)} images; the ${whole(sums.left)} left over are dropped, others in each epoch)`}
+            </>
+          )}; {String(epochs.value)} × {whole(sums.each)} = <b>{plural(sums.all, "step")}</b>.
       </p>
       <p class="lab">A step looks at one batch. An epoch is over when every image has been used once.</p>
     </section>

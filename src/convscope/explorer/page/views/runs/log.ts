@@ -70,8 +70,13 @@ export interface Steps {
   all: number;
 }
 
-/** Count as the trainer does: batches are full, and the images that are left at the end of an epoch are dropped. */
-export function counted(images: number, batch: number, epochs: number): Steps {
-  const size = Math.min(batch, images), each = Math.max(1, Math.floor(images / size));
-  return { each, left: images - each * size, all: Math.max(1, Math.round(epochs * each)) };
+/**
+ * Count as the trainer does: batches are full, and the images that are left at the end of an epoch are dropped; or,
+ * where the recipe says so, all images are spread evenly over slightly smaller batches.
+ */
+export function counted(images: number, batch: number, epochs: number, even = false): Steps {
+  const size = Math.min(batch, images);
+  const spread = Math.min(Math.ceil(images / size), Math.floor(images / 2));
+  const each = Math.max(1, even ? spread : Math.floor(images / size));
+  return { each, left: even ? 0 : images - each * size, all: Math.max(1, Math.round(epochs * each)) };
 }
