@@ -26,7 +26,11 @@ export function OfRun() {
         <Fact name="Calibration error" value={result ? `${(100 * result.calibration).toFixed(2)} points` : "unknown"} />
         <Fact name="Params" value={`${net.totals.exact ? "" : "≥ "}${whole(net.totals.params)}`} />
         <Fact name="Steps" value={run.log.length ? whole(run.log[run.log.length - 1].step) : "unknown"} />
-        <Fact name="Training" value={duration(run.seconds)} how={`${whole(run.images_per_second)} images/s`} />
+        <Fact
+          name="Training"
+          value={duration(run.seconds)}
+          how={run.images_per_second === null ? undefined : `${whole(run.images_per_second)} images/s`}
+        />
         <Fact name="Recipe, seed" value={`${run.recipe}, ${run.seed}`} />
       </dl>
     </>
