@@ -5,27 +5,25 @@
  * known is null, never 0; after an error, so is everything that depends on it.
  */
 
-import type { AxisRead, Reads } from "./axis.ts";
-import { along, readOf, relationOf } from "./axis.ts";
+import type { AxisRead } from "./axis.ts";
+import { readOf } from "./axis.ts";
 import { EngineError, ShapeError } from "./errors.ts";
 import type { Fields } from "./field/field.ts";
-import { fieldsOf, imageOf } from "./field/field.ts";
+import { fieldsOf } from "./field/field.ts";
 import type { Traced } from "./field/trace.ts";
 import type { Graph, Node } from "./graph.ts";
 import { INPUT } from "./graph.ts";
+import type { Fit } from "./fit.ts";
+import { fit, isTooLarge, opText, paramsOf } from "./fit.ts";
+import { Known } from "./known.ts";
 import { memoryOf } from "./memory.ts";
-import type { Hull, Op, Settings } from "./ops/op.ts";
-import { outputShape, volume } from "./ops/op.ts";
-import { completed, fitted, isMerge, OPS, spelled } from "./ops/registry.ts";
+import type { Settings } from "./ops/op.ts";
+import { volume } from "./ops/op.ts";
+import { isMerge, OPS } from "./ops/registry.ts";
 import { shapeText } from "./spell.ts";
-import type { AxisField, Input, Layer, Net, Output, Peak, Read, Shape, Totals, Weight } from "./types.ts";
+import type { AxisField, Input, Net, Output, Peak, Read, Shape, Totals, Weight } from "./types.ts";
 
-const MAX_SIDE = 2 ** 20;
-const MAX_CHANNELS = 2 ** 40;
 const FLOAT32 = 4;
-
-/** What the document would say of a weight's values. */
-const UNSTORED = { frozen: false, blob: null, stored: "float32" } as const;
 
 /** A layer of a derived net; what is unknown is null. */
 export interface DerivedLayer {
@@ -79,21 +77,6 @@ export interface Derived {
   readonly traced: ReadonlyMap<string, Traced | null>;
 }
 
-/** The facts of an op at input shapes. */
-interface Fit {
-  readonly settings: Settings;
-  readonly text: string;
-  readonly out: Shape;
-  readonly reads: Reads;
-  readonly statistics: readonly AxisRead[];
-  readonly hull: Hull;
-  readonly pointwise: boolean;
-  readonly source: boolean;
-  readonly weights: readonly Weight[] | null;
-  readonly params: number | null;
-  readonly macs: number | null;
-}
-
 /** Derives a net. `known` is the document's net, from which layers are taken that the engine does not name. */
 export function derive(graph: Graph, known?: Net): Derived {
   const given = new Known(known), { fits, shapes, errors } = fitAll(graph, given);
@@ -139,10 +122,6 @@ function fitAll(graph: Graph, known: Known): Fits {
   return { fits, shapes, errors };
 }
 
-function isTooLarge(shape: Shape): boolean {
-  return shape[0] > MAX_CHANNELS || shape.slice(1).some((size) => size > MAX_SIDE);
-}
-
 function tooLarge(layer: string, shape: Shape): LayerError {
   const expected = "at most 1,048,576 along an axis, and 1,099,511,627,776 channels";
   return { layer, kind: "ShapeError", what: `${shapeText(shape)} is too large`, given: "", expected, attempt: "" };
@@ -166,58 +145,6 @@ function attempted(node: Node, before: readonly (Shape | null)[], known: Known, 
     errors.push({ layer: node.name, kind, what, given, expected, attempt });
     return null;
   }
-}
-
-const fits = new Map<string, Fit>();
-const MOST_FITS = 4096;
-
-/** Fits an op to input shapes; blocks repeat, and so do edits. */
-function fit(op: Op, settings: Settings, inputs: readonly Shape[]): Fit {
-  const key = `${op.keyword}${JSON.stringify(settings)}${JSON.stringify(inputs)}`;
-  let found = fits.get(key);
-  if (!found) {
-    if (fits.size >= MOST_FITS) fits.clear();
-    fits.set(key, found = newFit(op, settings, inputs));
-  }
-  return found;
-}
-
-function newFit(op: Op, given: Settings, inputs: readonly Shape[]): Fit {
-  const settings = fitted(op, completed(op, given), inputs[0].length - 1);
-  op.check?.(settings, inputs);
-  const reads = op.axes(settings, inputs);
-  const out = outputShape(op, settings, reads);
-  if (Math.max(...out) > MAX_CHANNELS || isTooLarge(out)) {
-    throw new ShapeError(`its output ${shapeText(out)} is too large`);
-  }
-  const statistics = op.statistics?.(settings, inputs) ?? [];
-  const weights = (op.weights?.(settings, inputs) ?? []).map((weight) => ({ ...weight, ...UNSTORED }));
-  return {
-    settings,
-    text: spelled(op, settings),
-    out,
-    reads,
-    statistics,
-    hull: op.hull ?? "",
-    pointwise: !statistics.length && isPointwise(reads, inputs[0], out),
-    source: op.source ?? false,
-    weights,
-    params: paramsOf(weights),
-    macs: op.macs?.(settings, inputs, out) ?? 0,
-  };
-}
-
-function paramsOf(weights: readonly Weight[]): number {
-  return weights.reduce((sum, weight) => sum + (weight.trained ? volume(weight.shape) : 0), 0);
-}
-
-/** Whether each output index reads exactly the same index of a single input. */
-function isPointwise(reads: Reads, input: Shape, out: Shape): boolean {
-  if (reads.length !== 1 || out.length !== input.length) return false;
-  const plain = along(input);
-  return reads[0].every(({ follows, relation }, axis) => {
-    return follows === axis && out[axis] === input[axis] && relation.key === plain[axis].relation.key;
-  });
 }
 
 function tracedOf(node: Node, fit: Fit | null, shapes: ReadonlyMap<string, Shape | null>): Traced | null {
@@ -248,7 +175,7 @@ function layerOf(
   return {
     name,
     op: node.op,
-    text: fit?.text ?? (op ? bestText(op, node) : node.text ?? node.op),
+    text: fit?.text ?? (op ? opText(node) : node.text ?? node.op),
     settings: fit?.settings ?? node.settings,
     inputs,
     out: fit?.out ?? null,
@@ -264,16 +191,6 @@ function layerOf(
     pointwise: fit?.pointwise ?? false,
     weights: fit?.weights ?? null,
   };
-}
-
-/** The words of a layer that does not fit. */
-function bestText(op: Op, node: Node): string {
-  try {
-    return spelled(op, completed(op, node.settings));
-  } catch (error) {
-    if (error instanceof EngineError) return node.text ?? node.op;
-    throw error;
-  }
 }
 
 /** The distinct reads of a net. */
@@ -305,104 +222,4 @@ function totalsOf(layers: readonly DerivedLayer[]): Totals {
     if (layer.params === null || layer.macs === null) missing.push(layer.name);
   }
   return { params, frozen, macs, bytes, exact: !missing.length, missing: missing.sort() };
-}
-
-/** The layers of a document, by name, with what they say beyond their op. */
-class Known {
-  private readonly layers: ReadonlyMap<string, Layer>;
-  private readonly shapes: ReadonlyMap<string, Shape>;
-  private readonly relations: readonly AxisRead[];
-
-  constructor(private readonly net?: Net) {
-    const relations = net &&
-      (documents.get(net) ?? net.reads.map((one) => ({ follows: one.follows, relation: relationOf(one) })));
-    if (net && relations) documents.set(net, relations);
-    this.relations = relations ?? [];
-    this.layers = new Map(net?.layers.map((layer) => [layer.name, layer]));
-    const given = net?.inputs.map((one) => [one.name, one.shape] as const) ?? [];
-    this.shapes = new Map([...given, ...(net?.layers.map((layer) => [layer.name, layer.out] as const) ?? [])]);
-  }
-
-  /** Whether a graph is the document's, so that its fields hold. */
-  covers(graph: Graph): boolean {
-    const { net } = this;
-    if (!net || net.layers.length !== graph.nodes.length) return false;
-    if (JSON.stringify(net.inputs) !== JSON.stringify(graph.inputs)) return false;
-    return graph.nodes.every((node, at) => {
-      const layer = net.layers[at], rank = (this.shapes.get(node.inputs[0])?.length ?? 1) - 1;
-      return node.name === layer.name && isSame(node, layer, rank) && String(node.inputs) === String(layer.inputs);
-    });
-  }
-
-  /** The input on which pixels are counted. */
-  image(inputs: readonly Input[]): Input {
-    return inputs.find((one) => one.name === this.net?.of) ?? imageOf(inputs);
-  }
-
-  fields(): Map<string, Fields> {
-    return new Map(this.net?.layers.map(({ name, rf, gated }) => [name, { rf, gated }]));
-  }
-
-  /** Fields with those of the document where they are unknown and nothing that a layer depends on has changed. */
-  completed(
-    fields: Map<string, Fields | null>,
-    graph: Graph,
-    shapes: ReadonlyMap<string, Shape | null>,
-  ): Map<string, Fields | null> {
-    const same = new Set(
-      graph.inputs.filter((one) => String(one.shape) === String(this.shapes.get(one.name))).map((one) => one.name),
-    );
-    for (const node of graph.nodes) {
-      const before = node.inputs.map((name) => shapes.get(name) ?? []), layer = this.unchanged(node, before);
-      if (!layer || String(node.inputs) !== String(layer.inputs) || !node.inputs.every((name) => same.has(name))) {
-        continue;
-      }
-      same.add(node.name);
-      if (!fields.get(node.name)) fields.set(node.name, { rf: layer.rf, gated: layer.gated });
-    }
-    return fields;
-  }
-
-  /** What the document states of a layer that the op alone does not: shared, frozen or foreign weights. */
-  ownFacts(node: Node, inputs: readonly Shape[]): Pick<Fit, "params" | "macs" | "weights"> | null {
-    const layer = this.unchanged(node, inputs);
-    return layer && { params: layer.params, macs: layer.macs, weights: layer.weights };
-  }
-
-  /** The facts of a layer that the engine does not name; null if they are unknown. */
-  fit(node: Node, inputs: readonly Shape[]): Fit | null {
-    const layer = this.unchanged(node, inputs);
-    if (!layer) return null;
-    return {
-      ...layer,
-      hull: layer.hull as Hull,
-      reads: layer.reads.map((axes) => axes.map((at) => this.relations[at])),
-      statistics: layer.statistics.map((at) => this.relations[at]),
-      source: false,
-    };
-  }
-
-  private unchanged(node: Node, inputs: readonly Shape[]): Layer | null {
-    const layer = this.layers.get(node.name);
-    if (!layer || !isSame(node, layer, inputs[0].length - 1) || layer.inputs.length !== inputs.length) return null;
-    const same = layer.inputs.every((name, at) => String(this.shapes.get(name)) === String(inputs[at]));
-    return same ? layer : null;
-  }
-}
-
-const documents = new WeakMap<Net, readonly AxisRead[]>();
-
-/** Whether a node is a layer of a document, at an input of so many spatial axes. */
-function isSame(node: Node, layer: Layer, rank: number): boolean {
-  if (node.op !== layer.op) return false;
-  if (node.settings === layer.settings) return true;
-  const op = OPS.get(node.op);
-  if (!op) return node.text === layer.text || JSON.stringify(node.settings) === JSON.stringify(layer.settings);
-  const words = (settings: Settings) => spelled(op, fitted(op, completed(op, settings), rank));
-  try {
-    return words(node.settings) === words(layer.settings);
-  } catch (error) {
-    if (error instanceof EngineError) return false;
-    throw error;
-  }
 }

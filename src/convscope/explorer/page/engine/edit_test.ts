@@ -108,7 +108,8 @@ Deno.test("after an error, what depends on it is unknown and the rest is not", (
 });
 
 Deno.test("nets that are too large are an error, unknown, or a reason not to run, and take no memory", () => {
-  const { errors, layers } = derive(parse("input 2147483648x2147483648x3, conv 8 3x3"));
+  const large = derive(parse("input 2147483648x2147483648x3, conv 8 3x3")), { errors, layers } = large;
+  equal(fixesFor(large, errors[0]), []);
   equal(errors.map(({ layer, what }) => [layer, what]), [["input", "2147483648x2147483648x3 is too large"]]);
   equal([layers[0].out, layers[0].rf], [null, null]);
   const long = derive(parse("input 1000000x1, 20*( conv 1 3 p1 )")).layers;

@@ -24,7 +24,9 @@ const MOST = 4;
 
 /** Edits after which the layer fits, the best first. Each was tried, and breaks nothing before it. */
 export function fixesFor(derived: Derived, error: LayerError, known?: Net): Fix[] {
-  const { graph } = derived, node = nodeOf(graph, error.layer);
+  const { graph } = derived;
+  if (graph.inputs.some((one) => one.name === error.layer)) return [];
+  const node = nodeOf(graph, error.layer);
   const shapes = node.inputs.map((name) => shapeOf(derived, name));
   if (shapes.some((shape) => shape === null)) return [];
   const inputs = shapes as readonly Shape[];

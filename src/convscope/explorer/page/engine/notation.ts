@@ -1,4 +1,5 @@
 /** The notation: a net in one line of text. */
 
 export { parse } from "./notation/parse.ts";
-export { opText, write } from "./notation/write.ts";
+export { opText } from "./fit.ts";
+export { write } from "./notation/write.ts";

@@ -1,10 +1,10 @@
 /** Writing a net as text: nested if its paths nest, otherwise with labels. */
 
 import { pointwiseIn } from "../derive.ts";
-import { EngineError } from "../errors.ts";
+import { opText } from "../fit.ts";
 import type { Graph, Node } from "../graph.ts";
 import { INPUT } from "../graph.ts";
-import { completed, isMerge, OPS, spelled } from "../ops/registry.ts";
+import { isMerge } from "../ops/registry.ts";
 import { shapeText } from "../spell.ts";
 import type { Input, Net } from "../types.ts";
 import { MAX_DEPTH } from "./reader.ts";
@@ -21,18 +21,6 @@ export function write(graph: Graph, known?: Net): string {
   const writer = new Writer(graph, pointwiseIn(graph, known));
   const lone = graph.inputs.length === 1 && graph.inputs[0].name === INPUT;
   return [...graph.inputs.map((one) => inputText(one, !lone)), ...writer.nested() ?? writer.flat()].join(", ");
-}
-
-/** The words of an op; those that it was given if it does not fit. */
-export function opText(node: Node): string {
-  const op = OPS.get(node.op);
-  if (!op) return node.text ?? node.op;
-  try {
-    return spelled(op, completed(op, node.settings));
-  } catch (error) {
-    if (error instanceof EngineError) return node.text ?? node.op;
-    throw error;
-  }
 }
 
 function inputText({ name, shape, kind }: Input, named: boolean): string {
