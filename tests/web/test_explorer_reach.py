@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from convscope.explorer.build import to_json
+from convscope.explorer.lesson import document_of_lesson
+from convscope.explorer.page import one_file
 from explored import net_of, plain, saved
 from watched import Opened, Watched
 
@@ -153,3 +156,14 @@ def test_a_box_around_an_object_is_its_size(opened: Opened, tmp_path: Path) -> N
     page.mouse.up()
     assert page.locator(".objectsize input").input_value() == "12"
     assert "an object of 12 px does not fit" in plain(page.locator(".verdict").text_content())
+
+
+def test_a_lesson_covers_what_is_to_be_predicted(opened: Opened, tmp_path: Path) -> None:
+    for name, step, hidden in (("two-3x3", 2, ".numbers"), ("field", 1, ".verdict")):
+        path = tmp_path / f"{name}.html"
+        path.write_text(one_file(name, to_json(document_of_lesson(name))), encoding="utf-8")
+        page = opened(path.as_uri()).page
+        page.locator(f"[aria-label^='Step {step + 1} of']").click()
+        page.locator(hidden).wait_for(state="hidden")
+        assert not page.locator(".totals").is_visible()
+        assert not page.locator(".side").is_visible()

@@ -27,7 +27,7 @@ export function csv(table: Table): string {
 export function Sheet({ name, file, table }: { name: string; file: string; table: () => Table }) {
   const [open, opens] = useState(false);
   return (
-    <section class="sheet">
+    <section class="sheet" data-cover="costs field">
       <span class="buttons">
         <button type="button" class="link" aria-expanded={open} onClick={() => opens(!open)}>
           {open ? "Hide the table" : name}

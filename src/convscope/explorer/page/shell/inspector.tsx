@@ -24,7 +24,7 @@ export function Inspector() {
   const shown = app.selection.value.view === "map" ? app.shown.value : null;
   const item = shown?.items[shown.itemOf(app.layer.value)];
   return (
-    <aside class="side" aria-label="Selection in numbers">
+    <aside class="side" aria-label="Selection in numbers" data-cover="costs field">
       {item?.group && <OfGroup item={item} group={item.group} />}
       {layer ? <OfLayer layer={layer} /> : <OfInput />}
       <Findings />

@@ -79,7 +79,7 @@ function Totals() {
   const last = net.layers.at(-1);
   const accuracy = app.selection.value.edit ? null : app.document.run?.evaluation;
   return (
-    <dl class="totals">
+    <dl class="totals" data-cover="costs field">
       <Total
         name="Params"
         value={broken ? "unknown" : at + (params < 1e7 ? whole(params) : count(params))}

@@ -125,9 +125,11 @@ function Verdict({ layer, stops, object, given, side }: VerdictGiven) {
   const first = firstWhole(stops, object);
   const what = given ? `an object of ${object} px` : `the whole image, ${object} px,`;
   const beyond = stops.find((stop) => across(stop.layer) > side);
-  if (layer.rf.length === 0) return <p class="verdict">The field of {short(layer.name)} is unknown.</p>;
+  if (layer.rf.length === 0) {
+    return <p class="verdict" data-cover="field">The field of {short(layer.name)} is unknown.</p>;
+  }
   return (
-    <p class="verdict" aria-live="polite">
+    <p class="verdict" data-cover="field" aria-live="polite">
       A unit of <b>{short(layer.name)}</b> sees {exact(layer) ? "" : "at most "}
       <b>{fieldText(layer.rf).replace("≤ ", "")} px</b>: {what} {fits && exact(layer) ? "fits" : fits ? "may fit" : (
         <>
@@ -227,7 +229,7 @@ function Look({ app, layer, unit, cells, frame, stacked, right, children }: Look
         <ImageFrame frame={frame} point={point} weight={weight} boxed={(side) => app.store.set({ object: side })} />
         <Thumbs app={app} />
       </div>
-      <div class="stripcolumn" style={{ width: `${right}px` }}>
+      <div class="stripcolumn" data-cover="field" style={{ width: `${right}px` }}>
         <div class="scroller" role="region" tabIndex={0} aria-label="Units of the layers">
           <Strip cells={cells} hover={hover} />
         </div>
@@ -240,7 +242,7 @@ function Look({ app, layer, unit, cells, frame, stacked, right, children }: Look
           )}. Hover over a unit or the image; click to keep it; arrow keys move it. Draw a box around an object on the
           image to take its size.
         </p>
-        <p ref={words} class="unitwords" aria-live="polite" />
+        <p ref={words} class="unitwords" data-cover="field" aria-live="polite" />
         {weighs && <p class="lab">{weightWords(weight)}</p>}
         {children}
       </div>

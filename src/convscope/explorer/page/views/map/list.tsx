@@ -49,9 +49,13 @@ export function List(
                   <br />
                   <span class="dim">{size(item.out)}</span>
                   {!item.group && item.sub && <span class="small">{item.sub}</span>}
-                  <span class="share" style={{ width: `${100 * costOf(item, cost).value / top}%` }} />
+                  <span
+                    class="share"
+                    data-cover="costs"
+                    style={{ width: `${100 * costOf(item, cost).value / top}%` }}
+                  />
                 </span>
-                <span class="num">
+                <span class="num" data-cover="costs field">
                   {item.layers.length ? costText(costOf(item, cost), cost) : "–"}
                   <small>RF {fieldText(item.rf)}</small>
                 </span>

@@ -69,7 +69,7 @@ export function Numbers({ g, from, to, selected, rows }: Given) {
   const shown = g.items.slice(from, to + 1);
   const left = g.x[from] - HEAD, right = g.width - g.x[to + 1];
   return (
-    <table class="numbers" style={{ width: `${g.width}px` }}>
+    <table class="numbers" data-cover="costs field" style={{ width: `${g.width}px` }}>
       <colgroup>
         <col style={{ width: `${HEAD}px` }} />
         {left > 0 && <col style={{ width: `${left}px` }} />}

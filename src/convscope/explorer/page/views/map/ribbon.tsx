@@ -36,7 +36,7 @@ export function Ribbon(
   const name = COSTS.find((one) => one.id === cost)?.name ?? "";
   const base = TALL + 34;
   return (
-    <svg class="ribbon" width={g.width} height={base + 6} aria-hidden="true">
+    <svg class="ribbon" data-cover="costs" width={g.width} height={base + 6} aria-hidden="true">
       <text x="0" y="22" class="b">{name}</text>
       <text x="0" y="38" class="s">linear scale</text>
       <path d={`M${HEAD} ${base + 0.5}H${g.width}`} class="rule" />

@@ -52,10 +52,12 @@ export function Verdict({ items, exact }: { items: readonly Item[]; exact: boole
   const macs = heavy(items, "macs", total("macs"));
   const params = heavy(items, "params", total("params"));
   const known = exact ? "" : "known ";
-  if (!macs && !params) return <p class="verdict">No layer of this net has weights, and none multiplies.</p>;
+  if (!macs && !params) {
+    return <p class="verdict" data-cover="costs">No layer of this net has weights, and none multiplies.</p>;
+  }
   if (macs && params && same(macs.names, params.names) && Math.max(macs.share, params.share) < SPREAD) {
     return (
-      <p class="verdict">
+      <p class="verdict" data-cover="costs">
         The costs are spread out: even {listed(macs.names)} take only <b>{percent(macs.share)}</b> of the{" "}
         {known}MACs and hold only <b>{percent(params.share)}</b> of the {known}params.
       </p>
@@ -63,7 +65,7 @@ export function Verdict({ items, exact }: { items: readonly Item[]; exact: boole
   }
   const both = macs && params && same(macs.names, params.names) && Math.min(macs.share, params.share) >= SPREAD;
   return (
-    <p class="verdict">
+    <p class="verdict" data-cover="costs">
       {macs && <Taken part={macs} verb={["takes", "take"]} of={`${known}MACs`} first />}
       {both && (
         <>

@@ -90,11 +90,21 @@ export function ImageFrame({ frame, point, weight, boxed }: Given) {
           : <span class="lab">{app.model.value.image.name}, {size(app.model.value.image.shape)}</span>}
       </div>
       {weight && (
-        <div class="pixels heat" style={{ left: `${left}px`, top: `${left}px`, width: `${w}px`, height: `${h}px` }}>
+        <div
+          class="pixels heat"
+          data-cover="field"
+          style={{ left: `${left}px`, top: `${left}px`, width: `${w}px`, height: `${h}px` }}
+        >
           <Heat found={weight} scale={scale} />
         </div>
       )}
-      <svg width={w + 2 * left} height={h + 2 * left} class={weight ? "fieldbox bare" : "fieldbox"} aria-hidden="true">
+      <svg
+        width={w + 2 * left}
+        height={h + 2 * left}
+        data-cover="field"
+        class={weight ? "fieldbox bare" : "fieldbox"}
+        aria-hidden="true"
+      >
         <rect class="dark" />
         <rect class="light" />
       </svg>
