@@ -171,7 +171,12 @@ def test_names_act_in_no_view(opened: Opened, hostile: Document, bundle: Path) -
         watched = opened(serving.url)
         page = watched.page
         dialogs: list[str] = []
-        page.on("dialog", lambda one: (dialogs.append(one.message), one.dismiss()))
+
+        def note(dialog: Any) -> None:
+            dialogs.append(dialog.message)
+            dialog.dismiss()
+
+        page.on("dialog", note)
         page.wait_for_url(serving.page)
         for view in ("map", "bench", "reach", "micro", "channel", "health", "mistakes", "runs"):
             page.goto(f"{serving.page}#view={view}")
