@@ -255,3 +255,46 @@ def test_a_drawn_pixel_changes_the_scores_as_in_python(
     found.get_by_role("button", name="Start again").press("Enter")
     found.get_by_text("0 pixels changed").wait_for(timeout=5000)
     assert watched.said == []
+
+
+def test_many_classes_are_one_drawing_to_walk(
+    opened: Opened, run_document: Document, bundle: Path, tmp_path: Path
+) -> None:
+    many = msgspec.structs.replace(run_document, classes=tuple(f"class {at}" for at in range(120)))
+    watched = opened(f"{written(many, tmp_path / 'many.html', bundle).as_uri()}#view=mistakes&cell=3,118")
+    view = watched.page
+    drawing = view.locator(".shades")
+    drawing.press("ArrowRight")
+    drawing.press("ArrowRight")
+    drawing.press("ArrowDown")
+    assert "cell=4,119" in address(view)
+    assert "true class 4, predicted class 119: 0 images" in drawing.get_attribute("aria-label")
+    drawing.click(position={"x": 1, "y": 1})
+    view.get_by_role("status").get_by_text("true class 0, predicted class 0: ").wait_for(timeout=5000)
+    view.evaluate("Promise.all(document.getAnimations().map(one => one.finished)).then(() => 0)")
+    assert watched.serious() == {}
+    assert watched.said == []
+
+
+def test_a_net_without_its_weights_says_so(
+    opened: Opened, run_document: Document, bundle: Path, tmp_path: Path
+) -> None:
+    why = "The weights are left out: it has 25.6 M parameters, and the page runs nets of up to 2.00 M."
+    layers = tuple(
+        msgspec.structs.replace(
+            layer, weights=tuple(msgspec.structs.replace(one, blob=None) for one in layer.weights or ())
+        )
+        for layer in run_document.net.layers
+    )
+    large = msgspec.structs.replace(
+        run_document, net=msgspec.structs.replace(run_document.net, layers=layers), left_out=(why,)
+    )
+    watched = opened(f"{written(large, tmp_path / 'large.html', bundle).as_uri()}#view=mistakes")
+    view = watched.page
+    for part in (".why", ".marked"):
+        assert why in view.locator(part).inner_text()
+    assert view.locator(".pencil").count() == 0
+    assert view.get_by_role("table", name="Scores and probabilities").count() == 1
+    view.keyboard.press("5")
+    view.locator(".view > .note").get_by_text(why).wait_for(timeout=5000)
+    assert watched.said == []
