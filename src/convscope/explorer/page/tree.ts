@@ -183,16 +183,19 @@ function withStages(model: Model, row: Piece[]): Piece[] {
 /** How much wider than a step a closed group is drawn. */
 export const GROUP = 1.4;
 
+const NEARLY = 0.8;
+
 /** The groups that are open when the reader has not chosen: as many levels as fit beside each other. */
 export function openAtFirst(tree: readonly Piece[], most: number): Set<string> {
-  const open = new Set<string>();
+  const open = new Set<string>(), count = tree.length ? lastOf(tree[tree.length - 1]) + 1 : 0;
   let row: Piece[] = [...tree];
   for (;;) {
     const groups = row.filter((piece): piece is Group => typeof piece !== "number");
     const next = row.flatMap((piece) => typeof piece === "number" ? [piece] : piece.pieces);
     const width = next.reduce<number>((all, piece) => all + (typeof piece === "number" ? 1 : GROUP), 0);
     // a module that holds nearly everything says nothing yet: what is in it is worth a scroll
-    if (!groups.length || width > most * (groups.length === 1 ? 2 : 1)) return open;
+    const heaviest = groups.reduce((all, one) => Math.max(all, one.last - one.first + 1), 0);
+    if (!groups.length || width > most * (heaviest > NEARLY * count ? 2 : 1)) return open;
     for (const group of groups) open.add(group.id);
     row = next;
   }

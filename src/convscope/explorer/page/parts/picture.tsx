@@ -11,7 +11,8 @@ interface Given {
   /** Size on the screen [CSS pixel]. */
   width: number;
   height: number;
-  label: string;
+  /** What a screen reader hears; without it, the picture is only to be seen. */
+  label?: string;
 }
 
 export function Picture({ paint, on, wide, high, width, height, label }: Given) {
@@ -22,12 +23,13 @@ export function Picture({ paint, on, wide, high, width, height, label }: Given) 
   return (
     <canvas
       ref={canvas}
-      class="picture"
+      class="tile picture"
       width={wide}
       height={high}
       style={{ width: `${width}px`, height: `${height}px` }}
-      role="img"
+      role={label ? "img" : undefined}
       aria-label={label}
+      aria-hidden={!label}
     />
   );
 }

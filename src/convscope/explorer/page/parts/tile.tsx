@@ -1,8 +1,8 @@
 // An image of the document as it is: its pixels, never smoothed.
 
-import { useLayoutEffect, useRef } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
 import type { Image } from "../document.ts";
+import { Picture } from "./picture.tsx";
 
 /** What can be drawn: an image of the document, or another that its blobs hold. */
 export type Drawn = Pick<Image, "name" | "shape" | "blob">;
@@ -26,23 +26,17 @@ export function coloured(pixels: Uint8Array, shape: readonly number[]): ImageDat
 /** An image; `size` is its longer side on the screen [CSS pixel]. */
 export function Tile({ image, size, label }: { image: Drawn; size: number; label?: string }) {
   const app = useApp();
-  const canvas = useRef<HTMLCanvasElement>(null);
   const [high, wide] = image.shape;
   const scale = size / Math.max(high, wide, 1);
-  useLayoutEffect(() => {
-    const brush = canvas.current?.getContext("2d");
-    if (brush) brush.putImageData(coloured(pixelsOf(app, image), image.shape), 0, 0);
-  }, [image.blob]);
   return (
-    <canvas
-      ref={canvas}
-      class="tile"
-      width={wide}
-      height={high}
-      style={{ width: `${Math.round(wide * scale)}px`, height: `${Math.round(high * scale)}px` }}
-      role={label ? "img" : undefined}
-      aria-label={label}
-      aria-hidden={label ? undefined : true}
+    <Picture
+      paint={() => coloured(pixelsOf(app, image), image.shape)}
+      on={[image.blob]}
+      wide={wide}
+      high={high}
+      width={Math.round(wide * scale)}
+      height={Math.round(high * scale)}
+      label={label}
     />
   );
 }

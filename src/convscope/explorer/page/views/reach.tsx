@@ -150,7 +150,7 @@ const SHOWN = [{ id: "box", name: "Box" }, { id: "weight", name: "Weight" }] as 
 
 function weightWords(weight: Effective | null): string {
   if (!weight) {
-    return "The weight of the pixels is not known here: axes of a layer depend on each other, or the net is too long.";
+    return "The weight of the pixels is not known here, or would take the page too long.";
   }
   const sigma = weight.std.map((one) => one.toFixed(2));
   return `With equal weights everywhere, pixels weigh for the selected unit as shown: σ = ${
@@ -323,7 +323,11 @@ function unitWords(
   if (!layer || !box) return "This unit reads nothing of the image.";
   const who = layer.out.length > 1 ? `Unit ${unit.join(", ")} of ${short(name)}` : `Every unit of ${short(name)}`;
   const padded = whole && (whole[0].some((v, i) => v !== box[0][i]) || whole[1].some((v, i) => v !== box[1][i]));
-  return `${who} reads rows ${range(box[0])} and columns ${range(box[1])}${padded ? ", and padding" : ""}.`;
+  const size = (ends: readonly number[]): number => ends[1] - ends[0] + 1;
+  const bound = !whole && layer.rf.length > 1 && size(box[1]) > (layer.rf.at(-1)?.size || Infinity);
+  return `${who} reads ${bound ? "at most " : ""}rows ${range(box[0])} and columns ${range(box[1])}${
+    padded ? ", and padding" : ""
+  }.`;
 }
 
 function fieldTable(app: App) {

@@ -127,7 +127,7 @@ function Bar({ stop, weighs, x, w, y, top, on, choose }: BarGiven) {
       )}
       <text x={middle} y={y(shown) - 5} class={`mid ${on ? "a" : "b"} halo`}>
         {exact(stop.layer) ? "" : "≤ "}
-        {value}
+        {value || "–"}
         <title>{`${stop.layer.name}: ${fieldText(stop.layer.rf)} px`}</title>
       </text>
       <text x={middle} y={TALL - 8} class={`mid ${on ? "a" : "s"}`}>

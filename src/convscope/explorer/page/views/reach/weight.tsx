@@ -10,13 +10,15 @@ import { positionOn, spatial, type Stop } from "./path.ts";
 
 /** The most layers whose weights are followed for a chart. */
 const MOST_LAYERS = 600;
+/** A layer whose weights take longer than this, and all after it, are left out [ms]. */
+const SLOW = 200;
 /** Standard deviations across which most of the weight lies: two on each side. */
 const SPAN = 4;
 
 /** The weight of the selected unit; null where it is not known. */
 export function weightOf(app: App, layer: string, unit: readonly [number, number]): Effective | null {
   const { derived } = app.edited.value;
-  if (derived.layers.length > MOST_LAYERS) return null;
+  if (derived.layers.length > MOST_LAYERS || isSlow(derived, layer)) return null;
   return effective(derived, layer, positionOn(app.model.value.shape(layer), unit));
 }
 
@@ -54,6 +56,13 @@ export function Heat({ found, scale }: { found: Effective; scale: number }) {
   );
 }
 
+const slow = new WeakMap<Derived, number>();
+
+const indexOf = (derived: Derived, layer: string): number => derived.layers.findIndex((one) => one.name === layer);
+
+/** Whether the weights of a layer, or of one before it, took too long. */
+const isSlow = (derived: Derived, layer: string): boolean => indexOf(derived, layer) >= (slow.get(derived) ?? Infinity);
+
 const known = new WeakMap<Derived, Map<string, number>>();
 const counted = signal(0);
 
@@ -69,11 +78,12 @@ export function useSizes(stops: readonly Stop[]): ReadonlyMap<string, number> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const next = (): void => {
       const stop = due.shift();
-      if (!stop || !found) return;
+      if (!stop || !found || isSlow(derived, stop.layer.name)) return void (counted.value += 1);
+      const begun = performance.now();
       const [rows, columns] = spatial(stop.layer.out);
       const one = effective(derived, stop.layer.name, positionOn(stop.layer.out, [rows >> 1, columns >> 1]));
       found.set(stop.layer.name, one ? SPAN * Math.min(...one.std) : NaN);
-      if (!due.length) counted.value += 1;
+      if (performance.now() - begun > SLOW) slow.set(derived, indexOf(derived, stop.layer.name));
       timer = setTimeout(next);
     };
     timer = setTimeout(next, 60);
