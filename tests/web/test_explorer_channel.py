@@ -145,7 +145,7 @@ def test_health_names_the_layer_to_narrow(opened: Opened, run_document: Document
     path.write_text(one_file("ill", to_json(msgspec.structs.replace(run_document, run=ill))), encoding="utf-8")
     view = opened(f"{path.as_uri()}#view=health&layer=relu1").page
     assert "2 are dead and 2 repeat another; in relu1, 4 of 16." in verdict(view)
-    assert view.locator('.strip [role="option"].dead').count() == 2
+    assert view.locator('.cellstrip [role="option"].dead').count() == 2
     view.keyboard.press("ArrowRight")
     view.keyboard.press("ArrowRight")
     view.get_by_text("Channel 1: dead").wait_for(timeout=5000)

@@ -44,7 +44,7 @@ export function Bars({ bars, label, columns }: Given) {
         {bars.map((bar) => (
           <tr key={bar.key} class={bar.strong ? "strong" : ""}>
             <th scope="row">{bar.name}</th>
-            <td class="track" aria-hidden="true" style={{ "--zero": `${zero}%` }}>
+            <td class="lane" aria-hidden="true" style={{ "--zero": `${zero}%` }}>
               <i
                 class={bar.value < 0 ? "negative" : "positive"}
                 style={{

@@ -59,7 +59,7 @@ export function Curves({ curves, width, height, say, x, y, at, pick, label }: Dr
       <text class="s end" x={width - RIGHT} y={height - 4}>{x}</text>
       <text class="s" x={0} y={height - 4}>{y}</text>
       {curves.map((curve, i) => (
-        <g key={curve.name} class={`curve${curve.marked ? " marked" : ""}${curve.faint ? " faint" : ""}`}>
+        <g key={curve.name} class={`trace${curve.marked ? " marked" : ""}${curve.faint ? " faint" : ""}`}>
           <path
             d={path(curve)}
             stroke-dasharray={curve.marked ? "5 3" : undefined}

@@ -18,7 +18,7 @@ export function Strip({ layer }: { layer: Layer }) {
       <h2>The {plural(layer.channels, "channel")} of {layer.name}</h2>
       <p class="lab">Height: share of the values that are positive. Crossed out: dead.</p>
       <div
-        class="strip"
+        class="cellstrip"
         role="listbox"
         tabIndex={0}
         aria-label={`Channels of ${layer.name}`}

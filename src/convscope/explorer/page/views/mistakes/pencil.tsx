@@ -52,13 +52,17 @@ export function Pencil({ image }: { image: Image }) {
     const done = changed > 0 && predicted !== null && predicted === image.truth && image.truth !== image.predicted;
     if (done && (record === null || changed < record)) sets(changed);
   }, [predicted, changed]);
-  const mark = (y: number, x: number): void => {
-    const [high, wide, channels] = image.shape;
-    if (y < 0 || x < 0 || y >= high || x >= wide) return;
-    const next = drawn.slice(), from = (y * wide + x) * channels;
-    next.fill(marks(app)[tool], from, from + channels);
-    moves([y, x]);
-    if (next.some((value, i) => i >= from && i < from + channels && value !== drawn[i])) draws(next);
+  const mark = (y: number, x: number, from: readonly [number, number] = [y, x]): void => {
+    const [high, wide, channels] = image.shape, next = drawn.slice();
+    const steps = Math.max(1, Math.abs(y - from[0]), Math.abs(x - from[1]));
+    for (let step = 0; step <= steps; step++) {
+      const row = Math.round(from[0] + (y - from[0]) * step / steps);
+      const column = Math.round(from[1] + (x - from[1]) * step / steps);
+      if (row < 0 || column < 0 || row >= high || column >= wide) continue;
+      next.fill(marks(app)[tool], (row * wide + column) * channels, (row * wide + column + 1) * channels);
+    }
+    if (y >= 0 && x >= 0 && y < high && x < wide) moves([y, x]);
+    if (next.some((value, i) => value !== drawn[i])) draws(next);
   };
   return (
     <section class="pencil">
@@ -79,7 +83,7 @@ export function Pencil({ image }: { image: Image }) {
           ))}
           <button type="button" class="btn" disabled={!changed} onClick={() => draws(own)}>Start again</button>
         </p>
-        <p role="status" class="drawn">
+        <p role="status" class="redrawn">
           {plural(changed, "pixel")} changed{predicted !== null && (
             <>
               ; predicted{" "}
@@ -102,7 +106,7 @@ interface Sheet {
   image: Image;
   canvas: { current: HTMLCanvasElement | null };
   at: readonly [number, number];
-  mark: (y: number, x: number) => void;
+  mark: (y: number, x: number, from?: readonly [number, number]) => void;
   moves: (at: readonly [number, number]) => void;
 }
 
@@ -111,7 +115,8 @@ function Paper({ image, canvas, at, mark, moves }: Sheet) {
   const drawn = (event: PointerEvent & { currentTarget: HTMLDivElement }): void => {
     if (event.type === "pointermove" && event.buttons !== 1) return;
     const box = event.currentTarget.getBoundingClientRect();
-    mark(Math.floor((event.clientY - box.top) / zoom), Math.floor((event.clientX - box.left) / zoom));
+    const y = Math.floor((event.clientY - box.top) / zoom), x = Math.floor((event.clientX - box.left) / zoom);
+    mark(y, x, event.type === "pointermove" ? at : [y, x]);
   };
   const pressed = (event: KeyboardEvent): void => {
     const step = STEPS[event.key];

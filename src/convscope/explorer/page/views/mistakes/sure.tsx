@@ -107,14 +107,14 @@ function Histogram({ sure, width, threshold }: { sure: Sureness; width: number; 
             width={Math.max(1, step - 1)}
             y={top - high(bin.correct, most, top - 14)}
             height={high(bin.correct, most, top - 14)}
-            class="correct"
+            class="hit"
           />
           <rect
             x={left + i * step + 0.5}
             width={Math.max(1, step - 1)}
             y={top + 1}
             height={high(bin.wrong, worst, under - 6)}
-            class="wrong"
+            class="missed"
           />
         </g>
       ))}

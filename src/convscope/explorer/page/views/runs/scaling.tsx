@@ -33,7 +33,7 @@ export function Scaling({ evaluation }: { evaluation: Evaluation }) {
         aria-label={`The loss is least, ${short(losses[least - 1], 4)}, at ${least / 10}`}
       >
         <path class="rule" d={`M${LEFT} ${HIGH}H${wide - RIGHT}`} />
-        <g class="curve">
+        <g class="trace">
           <path
             d={losses.map((one, i) => `${i ? "L" : "M"}${across(i + 1).toFixed(1)} ${up(one).toFixed(1)}`).join("")}
           />
