@@ -13,7 +13,7 @@ from convscope.explorer.build import to_json
 from convscope.explorer.calls import answered, capabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping
+    from collections.abc import Iterable, Mapping
 
     from convscope.explorer.document import Document
     from convscope.training.run import Run
@@ -48,7 +48,7 @@ class Host:
         trainer: trains for the pages; None if they cannot train.
     """
 
-    entries: MutableMapping[str, Entry]
+    entries: Mapping[str, Entry]
     trainer: trainer.Trainer | None = None
 
     @property
@@ -68,8 +68,9 @@ class Host:
         return sorted(own | {"train"} if self.trainer else own)
 
     def show(self, name: str, document: Document, run: Run | None) -> None:
-        """Add a document, or replace the one of that name."""
-        self.entries[name] = Entry(document.title, to_json(document), document.blobs, run)
+        """Add a document, or replace the one of that name; from any thread, while others read."""
+        made = Entry(document.title, to_json(document), document.blobs, run)
+        self.entries = {**self.entries, name: made}  # a new one: what others go through does not change below them
 
     def blob(self, key: str) -> bytes | None:
         """Return bytes of any document; None if there are none with that SHA-256."""

@@ -7,18 +7,21 @@ and repeated, and survives the server. A page chooses among data sets and number
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from convscope.data import DATASETS
-from convscope.errors import ConvscopeError, FieldError, MachineError, unknown
+from convscope.errors import ConvscopeError, FieldError, MachineError, machine, unknown
 from convscope.explorer.build import document_of
 from convscope.frontends import text
 from convscope.inert import inert
@@ -41,6 +44,12 @@ SAVE = 5
 OUT = Path("runs")
 """Folder of the runs, below the one in which the server was started."""
 
+LONGEST = 2**16
+"""What is read of the words of a process that failed [byte]."""
+
+ERROR = re.compile(r"\w+Error: ")
+"""How a line begins that says what is wrong; warnings may come before it."""
+
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
     """The arguments of a new training.
@@ -62,6 +71,55 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """No arguments."""
 
 
+@dataclass(eq=False)
+class Training:
+    """A training that was begun; each has its own state, so that the end of one never touches the next.
+
+    Attributes:
+        run: the folder of its run.
+        process: trains.
+        said: what the process says of errors. It is a file: a pipe that is not read, or whose reader is gone, would
+            stop the training.
+        state: ``running``, ``stopping``, ``stopped``, ``done`` or ``failed``.
+        why: why it failed, or cannot be shown.
+        seen: number of lines of the log that were reported.
+        shown: the newest checkpoint that was shown.
+    """
+
+    run: Path
+    process: subprocess.Popen[bytes]
+    said: IO[bytes]
+    state: str = "running"
+    why: str = ""
+    seen: int = 0
+    shown: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name by which the page calls the run."""
+        return self.run.name.lower()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it has not ended, or its end has not been noticed."""
+        return self.state in {"running", "stopping"}
+
+    def log(self) -> list[Any]:
+        """Return the log so far."""
+        return [msgspec.to_builtins(line) for line, _ in metrics.read(self.run).lines]
+
+    def newest(self) -> str:
+        """Return the name of the newest checkpoint; empty without one."""
+        return max((path.name for path in (self.run / CHECKPOINTS).glob("step-*.json")), default="")
+
+    def fault(self) -> str:
+        """Return what the process said of its end, in a line."""
+        self.said.seek(0)
+        lines = [line for line in self.said.read(LONGEST).decode(errors="replace").splitlines() if line.strip()]
+        found = next((line for line in lines if ERROR.match(line)), lines[-1] if lines else "")
+        return inert(found.strip()[:400]) or f"its process ended with status {self.process.returncode}"
+
+
 @dataclass
 class Trainer:
     """Trains for the pages of one server.
@@ -75,19 +133,14 @@ class Trainer:
     publish: Callable[..., None]
     show: Callable[[str, Document, Run | None], None]
     out: Path = OUT
-    _process: subprocess.Popen[bytes] | None = None
-    _run: Path | None = None
-    _state: str = "idle"
-    _seen: int = 0
-    _saved: str = ""
-    _why: str = ""
+    _last: Training | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def start(self, asked: Start) -> dict[str, Any]:
         """Begin a training.
 
         Raises:
-            MachineError: one is running.
+            MachineError: one is running, or no process can be started.
             UnknownNameError: there is no such data set.
             NotationError: the net cannot be read.
         """
@@ -96,48 +149,53 @@ class Trainer:
         net = text.read(asked.notation, source="<page>")
         with self._lock:
             self._refuse_a_second()
-            self._run = self._free(f"{asked.data}-page-seed{asked.seed}")
-            words = [text.write(net), "--data", asked.data, "--epochs", f"{asked.epochs:g}", "--seed", str(asked.seed)]
-            return self._begin([*words, "--out", str(self.out), "--name", self._run.name])
+            run = self._free(f"{asked.data}-page-seed{asked.seed}")
+            words = ["-", "--data", asked.data, "--epochs", f"{asked.epochs:g}", "--seed", str(asked.seed)]
+            return self._begin(run, [*words, "--out", str(self.out), "--name", run.name], text.write(net))
 
     def resume(self, asked: Nothing) -> dict[str, Any]:  # noqa: ARG002 -- as all questions
         """Resume the training that was stopped.
 
         Raises:
-            MachineError: one is running.
+            MachineError: one is running, or no process can be started.
             FieldError: there is none to resume.
         """
         with self._lock:
             self._refuse_a_second()
-            if self._run is None or self._state != "stopped":
+            if self._last is None or self._last.state != "stopped":
                 raise FieldError("there is no training to resume")
-            return self._begin(["--resume", str(self._run)])
+            return self._begin(self._last.run, ["--resume", str(self._last.run)])
 
     def stop(self, asked: Nothing) -> dict[str, Any]:  # noqa: ARG002 -- as all questions
         """Stop the training after its step; it is saved, and can be resumed."""
         with self._lock:
-            if self._process is not None and self._process.poll() is None:
-                self._state = "stopping"
-                self._process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
+            last = self._last
+            if last is not None and last.is_on and last.process.poll() is None:
+                last.state = "stopping"
+                last.process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
         return self.status(Nothing())
 
     def status(self, asked: Nothing) -> dict[str, Any]:  # noqa: ARG002 -- as all questions
         """Return the state of the training, and its log so far."""
         with self._lock:
-            log = [msgspec.to_builtins(line) for line, _ in metrics.read(self._run).lines] if self._run else []
-            return {"state": self._state, "run": self._name(), "log": log, "why": self._why, "data": list(DATASETS)}
+            last = self._last
+            if last is None:
+                told: dict[str, Any] = {"state": "idle", "run": "", "log": [], "why": ""}
+            else:
+                told = {"state": last.state, "run": last.name, "log": last.log(), "why": last.why}
+        return {**told, "data": list(DATASETS)}
 
     def end(self) -> None:
         """Stop the training, as the server ends; its checkpoint stays."""
         self.stop(Nothing())
-        if self._process is not None:
+        if self._last is not None:
             try:
-                self._process.wait(20)
+                self._last.process.wait(20)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                self._last.process.kill()
 
     def _refuse_a_second(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._last is not None and self._last.is_on:
             raise MachineError("a training is running already", attempt="stop it first")
 
     def _free(self, name: str) -> Path:
@@ -147,71 +205,82 @@ class Trainer:
             number += 1
         return found
 
-    def _begin(self, words: list[str]) -> dict[str, Any]:
-        """Start the process, and a thread that watches it."""
-        habits = ["--save-every", str(SAVE), "--quiet", "--no-report"]
-        self._process = subprocess.Popen(  # noqa: S603 -- ourselves
-            [sys.executable, "-m", "convscope", "train", *words, *habits],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=os.name != "nt",  # Ctrl-C ends the server, which then asks the training to stop
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
-        self._state, self._seen, self._saved, self._why = "running", 0, "", ""
-        threading.Thread(target=self._watch, args=(self._process,), name="convscope-training", daemon=True).start()
+    def _begin(self, run: Path, words: list[str], given: str = "") -> dict[str, Any]:
+        """Start the process, and a thread that watches it; what is given can be longer than an argument may be."""
+        try:
+            with ExitStack() as files:
+                said, net = files.enter_context(TemporaryFile()), files.enter_context(TemporaryFile())
+                net.write(given.encode())
+                net.seek(0)
+                process = started([*words, "--save-every", str(SAVE), "--quiet", "--no-report"], net, said)
+                net.close()
+                files.pop_all()
+        except OSError as error:  # the disk is full, or there are too many processes
+            raise machine(error) or error from None
+        self._last = Training(run, process, said)
+        threading.Thread(target=self._watch, args=(self._last,), name="convscope-training", daemon=True).start()
         return self.status(Nothing())
 
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+    def _watch(self, one: Training) -> None:
         """Report new lines of the log, show each checkpoint, and say how it ended."""
         while True:
             try:
-                process.wait(LOOK)
+                one.process.wait(LOOK)
             except subprocess.TimeoutExpired:
-                self._report()
-                self._show_checkpoint()
+                self._look(one)
                 continue
             break
-        with process:  # closes its pipe
-            said = process.stderr.read().decode(errors="replace") if process.stderr else ""
+        code, asked = one.process.returncode, one.state == "stopping"
+        state = "done" if code == 0 else "stopped" if asked else "failed"
+        why = one.fault() if state == "failed" else self._show(one)
+        one.said.close()
         with self._lock:
-            self._state = "done" if process.returncode == 0 else "stopped" if self._state == "stopping" else "failed"
-            self._why = inert(said.strip().splitlines()[0][:400]) if self._state == "failed" and said.strip() else ""
-        if self._state != "failed":
-            self._show()
-        self._report(always=True)
+            one.state = "failed" if why and state == "stopped" else state  # what was not saved cannot be resumed
+            one.why = why
+        self._report(one, always=True)
 
-    def _report(self, *, always: bool = False) -> None:
+    def _look(self, one: Training) -> None:
+        """Report what is new while it trains."""
+        self._report(one)
+        newest = one.newest()
+        if newest and newest != one.shown:
+            one.shown = newest
+            self._show(one)  # a checkpoint that has just been replaced is no matter: the next one is shown
+
+    def _report(self, one: Training, *, always: bool = False) -> None:
         """Publish the lines of the log that are new."""
-        lines = metrics.read(self._run).lines if self._run and self._run.is_dir() else ()
-        fresh, self._seen = lines[self._seen :], len(lines)
+        log = one.log()
+        fresh, one.seen = log[one.seen :], len(log)
         if fresh or always:
-            log = [msgspec.to_builtins(line) for line, _ in fresh]
-            self.publish("training", state=self._state, run=self._name(), log=log, why=self._why)
+            self.publish("training", state=one.state, run=one.name, log=fresh, why=one.why)
 
-    def _show_checkpoint(self) -> None:
-        """Show the run as it is at its newest checkpoint, once."""
-        folder = self._run / CHECKPOINTS if self._run else None
-        newest = max((path.name for path in folder.glob("step-*.json")), default="") if folder else ""
-        if newest and newest != self._saved:
-            self._saved = newest
-            self._show()
-
-    def _show(self) -> None:
-        """Make the document of the run, and tell the pages."""
-        if self._run is None:
-            return
+    def _show(self, one: Training) -> str:
+        """Make the document of the run, and tell the pages; return why that cannot be, otherwise nothing."""
         try:
-            run = load(self._run)
-            made = document_of(run)
-        except ConvscopeError:
-            return  # a checkpoint that has just been replaced; the next one is shown
-        self.show(self._name(), made, run)
-        self.publish("document", id=self._name())
+            run = load(one.run)
+            self.show(one.name, document_of(run), run)
+        except ConvscopeError as error:
+            return inert(f"{type(error).__name__}: {error.what}")
+        except (MemoryError, OSError, RuntimeError) as error:  # the training goes on, and so does its watch
+            return inert(f"{type(error).__name__}: {error}"[:400])
+        self.publish("document", id=one.name)
+        return ""
 
-    def _name(self) -> str:
-        """Return the name by which the page calls the run."""
-        return self._run.name.lower() if self._run else ""
+
+def started(words: list[str], given: IO[bytes], said: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start ``convscope train``.
+
+    Raises:
+        OSError: the system starts no more processes.
+    """
+    return subprocess.Popen(  # noqa: S603 -- ourselves
+        [sys.executable, "-m", "convscope", "train", *words],
+        stdin=given,
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+        start_new_session=os.name != "nt",  # Ctrl-C ends the server, which then asks the training to stop
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
 
 
 QUESTIONS = {"train": Start, "resume": Nothing, "stop": Nothing, "training": Nothing}

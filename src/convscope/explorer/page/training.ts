@@ -13,7 +13,7 @@ interface Told {
   /** The name by which its document is asked for. */
   run: string;
   log: Report[];
-  /** Why it failed. */
+  /** Why it failed, or cannot be shown. */
   why: string;
 }
 

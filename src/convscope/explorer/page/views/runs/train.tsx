@@ -101,7 +101,7 @@ function Linked({ app, training }: { app: App; training: Training }) {
         </p>
       )}
       <p role="status">
-        {SAID[state]} {state === "failed" && <span class="dim">{why}</span>}
+        {SAID[state]} {why && <span class="dim">{why}</span>}
         {log.length > 0 && <Now log={log} />}
         {run && run !== app.document.run?.name.toLowerCase() && log.length > 0 && (
           <>
