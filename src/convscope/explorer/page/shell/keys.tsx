@@ -16,9 +16,9 @@ const LIST: readonly (readonly [string, string])[] = [
   ["Esc", "Close"],
 ];
 
-/** Whether a key belongs to the field that has the focus. */
+/** Whether a key belongs to the field, or the table that scrolls, that has the focus. */
 const typed = (event: KeyboardEvent): boolean =>
-  event.target instanceof HTMLElement && event.target.matches("input, textarea, select, [contenteditable]");
+  event.target instanceof HTMLElement && event.target.matches("input, textarea, select, [contenteditable], .rows");
 
 function image(app: App, by: number): void {
   const count = app.gallery.count.peek();
