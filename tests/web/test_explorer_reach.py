@@ -56,14 +56,14 @@ def test_a_verdict_in_words(opened: Opened, tmp_path: Path) -> None:
 
     assert verdict() == (
         "A unit of conv3 sees 6x6 px: an object of 8 px does not fit. "
-        "The first layer that sees it whole is conv4 (10x10)."
+        "The first layer whose field covers it is conv4 (10x10)."
     )
     page.locator(".objectline").focus()
     for _ in range(2):
         page.keyboard.press("ArrowDown")
     assert verdict().startswith("A unit of conv3 sees 6x6 px: an object of 6 px fits.")
     page.locator(".objectsize input").fill("28")
-    assert verdict().endswith("The first layer that sees it whole is gap1 (28x28).")
+    assert verdict().endswith("The first layer whose field covers it is gap1 (28x28).")
     page.locator(".fieldbar").nth(5).click()
     assert verdict().startswith("A unit of gap1 sees 28x28 px: an object of 28 px fits.")
 

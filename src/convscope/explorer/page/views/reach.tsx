@@ -138,8 +138,8 @@ function Verdict({ layer, stops, object, given, side }: VerdictGiven) {
       )}.{" "}
       <span class="dim">
         {!fits && (first
-          ? `The first layer that sees it whole is ${first.name} (${fieldText(first.layer.rf)}). `
-          : "No layer shown here sees it whole. ")}
+          ? `The first layer whose field covers it is ${first.name} (${fieldText(first.layer.rf)}). `
+          : "No layer shown here has a field that covers it. ")}
         {beyond && given && `From ${beyond.name} on, a field is larger than the image.`}
       </span>
     </p>
