@@ -26,6 +26,19 @@ class Watched:
         own = self.page.url.partition("#")[0]
         return [url for url in self.asked if url.partition("#")[0] != own and not url.startswith(("data:", "blob:"))]
 
+    def busy(self, work: Callable[[], object]) -> float:
+        """Do something; return how long the thread of the page computed meanwhile, whatever else runs [s]."""
+        wire = self.page.context.new_cdp_session(self.page)
+        wire.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+        def spent() -> float:
+            found = {one["name"]: one["value"] for one in wire.send("Performance.getMetrics")["metrics"]}
+            return float(found["TaskDuration"])
+
+        before = spent()
+        work()
+        return spent() - before
+
     def serious(self) -> dict[str, str]:
         """What axe finds that keeps readers out."""
         axe = pytest.importorskip("axe_playwright_python.sync_playwright")

@@ -122,25 +122,22 @@ def test_the_text_is_changed(opened: Opened, tmp_path: Path) -> None:
 
 
 EDITS = """async () => {
-  const verdict = document.querySelector('.verdict'), times = []
+  const verdict = document.querySelector('.verdict')
   for (let i = 0; i < 40; i++) {
-    const begun = performance.now()
     const seen = new Promise(done => new MutationObserver((_, own) => { own.disconnect(); done() })
       .observe(verdict, {subtree: true, childList: true, characterData: true}))
     document.querySelector(`[aria-label="Channels ${i % 2 ? 'down' : 'up'}"]`).click()
     await Promise.race([seen, new Promise(done => setTimeout(done, 1000))])
-    times.push(performance.now() - begun)
     await new Promise(requestAnimationFrame)
   }
-  return times.sort((a, b) => a - b)[Math.floor(times.length * 0.95)]
 }"""
-"""Change the channels up and down; return p95 of the time from the click to the new numbers [ms]."""
+"""Change the channels up and down, 40 times, each until the new numbers are there."""
 
 
 def test_new_numbers_are_there_at_once(opened: Opened, tmp_path: Path) -> None:
-    page = opened_bench(opened, tmp_path, "residual", "&layer=conv2").page
-    page.get_by_role("button", name="Channels up").click()
-    assert min(page.evaluate(EDITS) for _ in range(2)) < 50  # what else runs on the machine only makes it later
+    watched = opened_bench(opened, tmp_path, "residual", "&layer=conv2")
+    watched.page.get_by_role("button", name="Channels up").click()
+    assert watched.busy(lambda: watched.page.evaluate(EDITS)) / 40 < 0.050
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -210,7 +210,12 @@ def test_ten_thousand_layers(opened: Opened, tmp_path: Path) -> None:
     watched = opened(path.as_uri())
     page = watched.page
     page.locator(".numbers").wait_for()
-    assert page.evaluate("performance.now()") < 2000
+
+    def again() -> None:
+        page.reload()
+        page.locator(".numbers").wait_for()
+
+    assert watched.busy(again) < 2
     page.get_by_role("button", name="Unfold all").click()
     assert page.locator(".numbers tbody tr").first.locator("td").count() < 100
     assert page.locator(".chart").evaluate("chart => chart.getBoundingClientRect().width") > 5000 * 50

@@ -105,18 +105,17 @@ HOVER = """async () => {
     svg.dispatchEvent(new PointerEvent('pointermove', where))
     await new Promise(requestAnimationFrame)
   }
-  const spent = performance.getEntriesByName('convscope-reach').map(one => one.duration).sort((a, b) => a - b)
-  return [spent.length, spent[Math.floor(spent.length * 0.95)]]
+  return performance.getEntriesByName('convscope-reach').length
 }"""
-"""Move over the units, one position for each frame; return how often the field was drawn, and p95 of its time [ms]."""
+"""Move over the units, one position for each of 80 frames; return how often the field was drawn."""
 
 
 def test_the_pointer_is_followed_at_once(opened: Opened, tmp_path: Path) -> None:
     watched = opened(f"{saved(net_of('residual'), tmp_path)}#view=reach")
     before = watched.page.evaluate("location.hash")
-    rounds = [watched.page.evaluate(HOVER) for _ in range(3)]
-    assert all(drawn > 40 for drawn, _ in rounds)
-    assert min(late for _, late in rounds) < 8  # what else runs on the machine only makes it later
+    drawn: list[int] = []
+    assert watched.busy(lambda: drawn.append(watched.page.evaluate(HOVER))) / 80 < 0.008
+    assert drawn[0] > 40
     watched.page.wait_for_timeout(200)
     assert watched.page.evaluate("location.hash") == before
 
