@@ -138,6 +138,21 @@ def test_the_bench_copies_what_python_writes(opened: Opened, serving: Serving) -
     assert watched.said == []
 
 
+def test_python_confirms_what_is_changed_and_checks_it(opened: Opened, serving: Serving) -> None:
+    watched = opened(serving.url)
+    page = watched.page
+    page.wait_for_url(serving.page)
+    page.goto(f"{serving.page}#view=bench")
+    page.locator("#notation").fill("input 28x28x1, conv 16 3x3 s2, conv 16 4x4 s4, gap, linear 10")
+    page.get_by_role("button", name="Use this text").click()
+    text = page.locator("#notation").input_value().replace("\n", " ")
+    total = cs.read(text).table()
+    page.get_by_text(f"Python agrees: {total.params.value:,} params, {total.macs.value:,} MACs.").wait_for()
+    for finding in cs.check(text).findings:
+        page.get_by_text(finding.what).first.wait_for()
+    assert watched.said == []
+
+
 EVIL = "<img src=x onerror=alert(1)>\u202e</script><script>alert(2)</script>{{1}}'\"`${alert(3)}"
 
 

@@ -28,7 +28,7 @@ export default {
 
 /** The page of a server, which has the document that the address names, or the first one. */
 async function served(capabilities: string): Promise<void> {
-  const name = new URLSearchParams(globalThis.location.search).get("document");
+  const name = new URLSearchParams(location.search).get("document");
   const link = http(capabilities.split(" "));
   const path = name ? `document/${encodeURIComponent(name)}` : "document";
   let away = mount(globalThis.document.body, await link.fetched(path).catch((error) => error), link);

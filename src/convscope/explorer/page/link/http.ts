@@ -10,9 +10,6 @@ export interface Served extends Link {
 }
 
 const said = async (answer: Response): Promise<Trouble> => {
-  if (answer.status === 503) {
-    return new Trouble(`Python is busy; try again in ${answer.headers.get("Retry-After") ?? "a few"} s.`);
-  }
   try {
     const { what, expected, attempt } = await answer.json();
     return new Trouble(String(what), String(attempt ?? (expected ? `Expected: ${expected}` : "")));
@@ -33,15 +30,15 @@ async function asked(path: string, options: RequestInit): Promise<unknown> {
   return await answer.json();
 }
 
-/** A question; bytes among its arguments, called `content`, are sent as they are. */
+/** A question; a file among its arguments, called `content`, is sent as it is. */
 function call(method: string, args: unknown, options: { signal?: AbortSignal } = {}): Promise<unknown> {
   const { content, ...others } = (args ?? {}) as Record<string, unknown>;
-  const bytes = content instanceof Blob || content instanceof ArrayBuffer || ArrayBuffer.isView(content);
+  const bytes = content instanceof Blob;
   const query = bytes ? `?${new URLSearchParams(others as Record<string, string>)}` : "";
   return asked(`call/${method}${query}`, {
     method: "POST",
     headers: { "Content-Type": bytes ? "application/octet-stream" : "application/json" },
-    body: bytes ? content as BodyInit : JSON.stringify({ args: args ?? {} }),
+    body: bytes ? content : JSON.stringify({ args: args ?? {} }),
     signal: options.signal,
   });
 }

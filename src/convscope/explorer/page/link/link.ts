@@ -16,14 +16,10 @@ export interface Link {
   keep?: { read(): string; write(text: string): void };
 }
 
-/** The command that opens this page with a capability, and a sentence about what it is for. */
-export const NEEDED: Record<Capability, { words: string; command: string }> = {
-  confirm: { words: "Python confirms edits where it is connected", command: "convscope explore NET" },
-  analyze: { words: "This needs Python", command: "convscope explore NET" },
-  predict: { words: "Predictions for new images need Python", command: "convscope explore RUN" },
-  train: { words: "Training needs Python", command: "convscope explore RUN" },
-  upload: { words: "Images of this size need Python", command: "convscope explore RUN" },
-};
+const NET = "convscope explore NET", RUN = "convscope explore RUN";
+
+/** The command that opens this page with a capability. */
+export const NEEDED: Record<Capability, string> = { confirm: NET, analyze: NET, predict: RUN, train: RUN, upload: NET };
 
 /** Whether each name is a capability; others, of a newer Python, are left out. */
 export const capabilitiesOf = (names: unknown): ReadonlySet<Capability> =>

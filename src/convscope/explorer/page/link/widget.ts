@@ -24,15 +24,6 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Bytes among the arguments, which are sent beside them; null where they are something else. */
-async function bytes(content: unknown): Promise<ArrayBuffer | null> {
-  if (content instanceof Blob) return await content.arrayBuffer();
-  if (content instanceof ArrayBuffer) return content;
-  return ArrayBuffer.isView(content)
-    ? new Uint8Array(content.buffer, content.byteOffset, content.byteLength).slice().buffer
-    : null;
-}
-
 /** The link of a widget, whose model also keeps the selection from one opening of the notebook to the next. */
 export function widget(model: Model): Link {
   const waiting = new Map<number, Waiting>();
@@ -51,7 +42,7 @@ export function widget(model: Model): Link {
     capabilities: capabilitiesOf(model.get("capabilities")),
     call: async (method, args, options = {}) => {
       const { content, ...others } = (args ?? {}) as Record<string, unknown>;
-      const buffer = await bytes(content);
+      const buffer = content instanceof Blob ? await content.arrayBuffer() : null; // a file, sent beside the others
       return await new Promise((resolve, reject) => {
         const number = ++last;
         waiting.set(number, { resolve, reject });

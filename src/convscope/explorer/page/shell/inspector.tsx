@@ -1,5 +1,6 @@
 // The selection in exact numbers, with the arithmetic where it is short, and the ways on.
 
+import type { Finding } from "../document.ts";
 import { type App, useApp } from "../app.ts";
 import type { Item } from "../items.ts";
 import { arithmetic, type Facts, fieldText, fraction, short, strideText, type Sum, title } from "../model.ts";
@@ -137,6 +138,17 @@ function OfInput() {
   );
 }
 
+/** What a check has found. */
+export const Check = ({ one }: { one: Finding }) => (
+  <div class="check">
+    <p>
+      <span class="mono code">{one.code}</span> <b>{one.what}</b>
+    </p>
+    <p class="dim">{one.do}</p>
+    {one.change && <p class="lab">{one.change}</p>}
+  </div>
+);
+
 function Findings() {
   const app = useApp();
   const name = app.layer.value;
@@ -147,15 +159,7 @@ function Findings() {
   return (
     <section>
       <h3>{app.selection.value.edit ? "Checks of the net before the changes" : "Checks"}</h3>
-      {found.map((one, i) => (
-        <div class="check" key={i}>
-          <p>
-            <span class="mono code">{one.code}</span> <b>{one.what}</b>
-          </p>
-          <p class="dim">{one.do}</p>
-          {one.change && <p class="lab">{one.change}</p>}
-        </div>
-      ))}
+      {found.map((one, i) => <Check key={i} one={one} />)}
       {others > 0 && <Elsewhere app={app} count={others} />}
     </section>
   );

@@ -6,6 +6,7 @@ import type { Item } from "../items.ts";
 import { type Facts, fieldText, type Model } from "../model.ts";
 import { area, count, listed, whole } from "../words.ts";
 import { costBefore, deltaOf, difference, differenceOf, relative, total } from "./bench/compare.ts";
+import { Confirmed } from "./bench/confirmed.tsx";
 import { Errors } from "./bench/errors.tsx";
 import { Notation } from "./bench/notation.tsx";
 import { Panel } from "./bench/panel.tsx";
@@ -42,7 +43,7 @@ export function BenchView() {
         <Panel />
         <Notation />
       </div>
-      <Confirmed app={app} />
+      <Confirmed />
     </>
   );
 }
@@ -170,14 +171,4 @@ function rowsOf(before: Model): Row[] {
 function changeOf(item: Item, last: Facts | undefined, before: string, now: string): string {
   if (!last || !item.out.length) return "";
   return before ? (before === now ? "" : `was ${before}`) : "new";
-}
-
-function Confirmed({ app }: { app: App }) {
-  if (!app.selection.value.edit) return null;
-  return (
-    <p class="note">
-      Computed in this page by the rules of convscope's own table. The checks are those of Python: copy the notation and
-      run <span class="mono">convscope check</span>.
-    </p>
-  );
 }

@@ -116,7 +116,7 @@ function Copies({ app, text }: { app: App; text: string }) {
           key={to}
           class="btn"
           disabled={!able}
-          title={able ? "" : `Python writes code. Start it: ${NEEDED.confirm.command}`}
+          title={able ? "" : `Python writes code. Start it: ${NEEDED.confirm}`}
           onClick={() => copy(() => asked(to))}
         >
           Copy as {name}

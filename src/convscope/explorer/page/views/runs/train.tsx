@@ -32,12 +32,11 @@ function notation(app: App): string {
 export function Train() {
   const app = useApp();
   if (!app.link.capabilities.has("train")) {
-    const { words, command } = NEEDED.train;
     return (
       <section class="part" aria-label="Train">
         <h2>Train it</h2>
         <p class="note">
-          {words}. <span class="mono">{command}</span> opens a page that trains.
+          Training needs Python. <span class="mono">{NEEDED.train}</span> opens a page that trains.
         </p>
       </section>
     );
