@@ -27,7 +27,7 @@ async function asked(path: string, options: RequestInit): Promise<unknown> {
     throw new Trouble("Python cannot be reached.", "Is convscope explore still running?");
   }
   if (!answer.ok) throw await said(answer);
-  return await answer.json();
+  return answer.json();
 }
 
 /** A question; a file among its arguments, called `content`, is sent as it is. */

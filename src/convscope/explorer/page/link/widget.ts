@@ -43,7 +43,7 @@ export function widget(model: Model): Link {
     call: async (method, args, options = {}) => {
       const { content, ...others } = (args ?? {}) as Record<string, unknown>;
       const buffer = content instanceof Blob ? await content.arrayBuffer() : null; // a file, sent beside the others
-      return await new Promise((resolve, reject) => {
+      return new Promise((resolve, reject) => {
         const number = ++last;
         waiting.set(number, { resolve, reject });
         options.signal?.addEventListener("abort", () => {
