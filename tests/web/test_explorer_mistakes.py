@@ -168,6 +168,10 @@ def test_the_split_is_that_of_python_and_sums_up(
 def test_a_threshold_counts_what_a_person_must_look_at(opened: Opened, run_page: str, short_run: Run) -> None:
     predicted = predictions_of(short_run, short_run.dataset)
     view = opened(f"{run_page}#view=mistakes").page
+    heights = view.locator(".sureness .missed").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().height)"
+    )
+    assert max(heights) > 20  # the misclassified images are seen
     slider = view.get_by_role("slider", name="Below")
     slider.focus()
     for key, percent in (("", 80), ("ArrowLeft", 79), ("Home", 0)):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convscope.explorer.document_run import Against, Paired
-from convscope.explorer.of_run import Found, evaluated, found_in, part_of
+from convscope.explorer.of_run import Found, Predictions, evaluated, found_in, part_of
 from convscope.training import paired
-from convscope.training.evaluate import scores_of
 from convscope.training.evaluate_run import predictions_of
-from convscope.training.train import model_of
 
 if TYPE_CHECKING:
     from convscope.training.evaluate import Predicted
@@ -30,11 +27,11 @@ def compared(run: Run, other: Run) -> tuple[Found, Against]:
         RunError: the weights do not fit the net.
     """
     paired.comparable(run, other)
-    first, second = predictions_of(run, run.dataset), predictions_of(other, run.dataset)
+    known, beyond = Predictions.of(run), Predictions.of(other, predictions_of(other, run.dataset))
+    first, second = known.predicted, beyond.predicted
     differing: list[int] = np.flatnonzero(first.right != second.right).tolist()
-    found = found_in(run, first, differing[:DIFFERING])
-    scores = partial(scores_of, model_of(other), dataset=other.dataset)
-    beside, _ = part_of(other, evaluated(other, second, scores))
+    found = found_in(run, known, differing[:DIFFERING])
+    beside, _ = part_of(other, evaluated(other, beyond))
     result = paired.compared(run, other, run.dataset, (first, second))
     (only_first, only_second), hits, count = result.only, result.evaluation[0].hits, result.evaluation[0].count
     return found, Against(

@@ -15,27 +15,28 @@ from convscope.explorer.document import Preparation
 from convscope.explorer.document_run import Activity, Data, Evaluation, Fact, Report, Run
 from convscope.explorer.images import Shown
 from convscope.explorer.neighbours import neighbours
-from convscope.explorer.sureness import sureness
+from convscope.explorer.sureness import rows_of, sureness
 from convscope.lens.activity import activity
 from convscope.lens.cases import file_of, image_name
 from convscope.lens.near import near
 from convscope.reporting.of_run import provenance_rows
 from convscope.training import metrics
 from convscope.training.evaluate import Evaluation as Evaluated
-from convscope.training.evaluate import scores_of
+from convscope.training.evaluate import predicted_by, scores_of
 from convscope.training.evaluate_run import has_images, predictions_of
 from convscope.training.export import channel_scale
 from convscope.training.train import model_of, tensors_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from convscope.data import Dataset, Split
-    from convscope.explorer.sureness import Scores
     from convscope.training.evaluate import Predicted
     from convscope.training.run import Run as Trained
+
+    Scores = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 
 TEST = "test"
 
@@ -76,12 +77,40 @@ class Found:
         return tensors_of(self.trained)
 
 
-def found_in(run: Trained, predicted: Predicted | None = None, also: Sequence[int] = ()) -> Found:
+@dataclass(frozen=True)
+class Predictions:
+    """What a run predicts for its test images.
+
+    Attributes:
+        predicted: the predictions for all.
+        rows: the images whose scores are known.
+        scores: their scores, ``n classes``.
+    """
+
+    predicted: Predicted
+    rows: NDArray[np.intp]
+    scores: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, run: Trained, predicted: Predicted | None = None) -> Predictions:
+        """Predict the test images of a run, each once if all scores can be kept."""
+        test, model = registry.load(run.dataset, TEST), model_of(run)
+        count = len(test.images)
+        rows = rows_of(run.net, count, len(run.dataset.classes))
+        images = test.images if len(rows) == count else test.images[rows]
+        scores = scores_of(model, images, run.dataset) if len(rows) else np.zeros((0, len(run.dataset.classes)))
+        if predicted is None:
+            whole = len(rows) == count
+            predicted = predicted_by(scores, test.labels) if whole else predictions_of(run, run.dataset)
+        return cls(predicted, rows, scores)
+
+
+def found_in(run: Trained, known: Predictions | None = None, also: Sequence[int] = ()) -> Found:
     """Return what the document says of a run.
 
     Args:
         run: the run.
-        predicted: the predictions for its test images, if already known.
+        known: what it predicts for its test images, if that has been computed.
         also: further test images.
 
     Raises:
@@ -95,10 +124,10 @@ def found_in(run: Trained, predicted: Predicted | None = None, also: Sequence[in
     active: tuple[Activity, ...] = ()
     if has_images(run):
         test, model = registry.load(run.dataset, TEST), model_of(run)
-        predicted = predicted or predictions_of(run, run.dataset)
+        known = known or Predictions.of(run)
+        evaluation = evaluated(run, known)
+        images, told = chosen(test, known.predicted, also)
         scores = partial(scores_of, model, dataset=run.dataset)
-        evaluation = evaluated(run, predicted, scores)
-        images, told = chosen(test, predicted, also)
         images, beside, away = neighbours(
             run, scored(images, scores, len(run.dataset.classes)), partial(near, model, run)
         )
@@ -147,16 +176,15 @@ def _data(dataset: Dataset) -> Data:
     return Data(name=dataset.title, licence=dataset.licence, counts=dict(dataset.counts), fingerprints=prints)
 
 
-def evaluated(run: Trained, predicted: Predicted, scores: Scores) -> Evaluation:
+def evaluated(run: Trained, known: Predictions) -> Evaluation:
     """Return the evaluation of a run on its test images."""
-    found = Evaluated.of(predicted, run.dataset.classes, run.dataset.title)
+    found = Evaluated.of(known.predicted, run.dataset.classes, run.dataset.title)
     pairs = [
         (true, predicted, count)
         for true, row in enumerate(found.confusion)
         for predicted, count in enumerate(row)
         if count
     ]
-    test = registry.load(run.dataset, TEST)
     return Evaluation(
         split=found.split,
         count=found.count,
@@ -166,7 +194,7 @@ def evaluated(run: Trained, predicted: Predicted, scores: Scores) -> Evaluation:
         loss=found.loss,
         calibration=found.calibration,
         confusion=tuple(pairs),
-        sureness=sureness(predicted, test.images, run.net, scores),
+        sureness=sureness(known.predicted, known.rows, known.scores),
     )
 
 

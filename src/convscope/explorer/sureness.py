@@ -10,43 +10,46 @@ from convscope.analyze.cost import net_macs
 from convscope.explorer.document_run import Sureness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from convscope.core.net import Net
     from convscope.training.evaluate import Predicted
 
-    Scores = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
-
 FACTORS = tuple(tenths / 10 for tenths in range(1, 101))
 """By which all scores are multiplied."""
 
-LEAST, WORK = 100, 5 * 10**10
-"""The fewest images for a loss, and the most multiply-adds that are spent on it."""
+LEAST, WORK, VALUES = 100, 5 * 10**10, 2 * 10**7
+"""The fewest images for a loss, and the most multiply-adds and scores that are spent on it."""
 
 
-def sureness(predicted: Predicted, images: NDArray[np.uint8], net: Net, scores: Scores) -> Sureness:
+def rows_of(net: Net, count: int, classes: int) -> NDArray[np.intp]:
+    """Return the images whose scores are computed: all, evenly spaced ones, or none if they would be too few.
+
+    >>> import convscope as cs
+    >>> rows_of(cs.read("input 8x8x1, gap, linear 2"), 3, 2).tolist()
+    [0, 1, 2]
+    """
+    most = min(count, WORK // max(1, net_macs(net).value), VALUES // classes)
+    enough = most >= min(LEAST, count)
+    return np.unique(np.linspace(0, count - 1, most if enough else 0).astype(np.intp))
+
+
+def sureness(predicted: Predicted, rows: NDArray[np.intp], scores: NDArray[np.float64]) -> Sureness:
     """Return how sure a net is of its predictions.
 
     Args:
         predicted: the predictions for all images.
-        images: uint8 ``n c h w``.
-        net: the net, for the price of an image.
-        scores: what it gives for some images, ``n classes``.
+        rows: the images whose scores are known, as of :func:`rows_of`.
+        scores: their scores, ``n classes``.
     """
     right = predicted.right
-    count = min(len(images), WORK // max(1, net_macs(net).value))
-    rows = np.unique(np.linspace(0, len(images) - 1, max(count, 1)).astype(int))
-    enough = len(rows) >= min(LEAST, len(images))
-    losses = scaled_losses(scores(images[rows]), predicted.labels[rows]) if enough else ()
     return Sureness(
         correct=hundredths(predicted.confidence[right]),
         wrong=hundredths(predicted.confidence[~right]),
         mean_correct=_mean(predicted.confidence[right]),
         mean_wrong=_mean(predicted.confidence[~right]),
-        scaled=losses,
-        scaled_images=len(rows) if losses else 0,
+        scaled=scaled_losses(scores, predicted.labels[rows]) if len(rows) else (),
+        scaled_images=len(rows),
     )
 
 

@@ -220,6 +220,15 @@ def scores_of(model: nn.Module, images: NDArray[np.uint8], dataset: Dataset) -> 
     return np.concatenate([logits(model, part, dataset).double().numpy() for part in parts])
 
 
+def predicted_by(scores: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Predicted:
+    """Return the predictions that scores ``n classes`` amount to.
+
+    >>> predicted_by(np.array([[0.0, 1.0]]), np.array([0])).predicted
+    array([1])
+    """
+    return Predicted(*_answers(torch.from_numpy(scores), labels))
+
+
 def answers(
     model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], dataset: Dataset
 ) -> Predicted:
