@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "../app.ts";
+import { ARROWS } from "./arrows.ts";
 import { plus } from "./figures.ts";
 import { magnitude, painted, type Palette, paletteOf } from "./heat.ts";
 import { Raster } from "./raster.tsx";
@@ -17,13 +18,6 @@ interface Given {
   most?: number;
 }
 
-const STEPS: Record<string, readonly [number, number]> = {
-  ArrowUp: [-1, 0],
-  ArrowDown: [1, 0],
-  ArrowLeft: [0, -1],
-  ArrowRight: [0, 1],
-};
-
 export function HeatMap({ values, wide, high, size, label, most = magnitude(values) }: Given) {
   const app = useApp();
   const box = useRef<HTMLDivElement>(null);
@@ -34,7 +28,7 @@ export function HeatMap({ values, wide, high, size, label, most = magnitude(valu
   }, [app.theme.value]);
   const zoom = Math.max(1, Math.floor(size / Math.max(wide, high)));
   const pressed = (event: KeyboardEvent): void => {
-    const step = STEPS[event.key];
+    const step = ARROWS[event.key];
     if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     const [y, x] = at ?? [-step[0], -step[1]];

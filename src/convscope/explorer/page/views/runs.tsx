@@ -6,6 +6,7 @@ import { Curves } from "../parts/curves.tsx";
 import { between, duration, share, short } from "../parts/figures.ts";
 import { Segments } from "../parts/segments.tsx";
 import { Sheet, type Table } from "../parts/sheet.tsx";
+import { Slider } from "../parts/slider.tsx";
 import { plural, whole } from "../words.ts";
 import { useSignal } from "@preact/signals";
 import { Counter } from "./runs/counter.tsx";
@@ -138,18 +139,14 @@ function Learning({ run }: { run: Run }) {
           shown.map(ends(SAY[metric.value])).join("; ")
         }`}
       />
-      <label class="slider" style={{ width: `${wide}px` }}>
-        <span>Step</span>
-        <input
-          type="range"
-          min="0"
-          max={log.length - 1}
-          value={at}
-          aria-valuetext={`step ${line.step}`}
-          onInput={(event) => app.store.set({ step: log[Number(event.currentTarget.value)].step }, "glide")}
-        />
-        <output>{whole(line.step)}</output>
-      </label>
+      <Slider
+        name="Step"
+        width={wide}
+        most={log.length - 1}
+        value={at}
+        text={whole(line.step)}
+        set={(next) => app.store.set({ step: log[next].step }, "glide")}
+      />
       <p class="reading-out" role="status">
         <b>Step {whole(line.step)}</b>, epoch {String(Math.round(1000 * line.epoch) / 1000)}: training accuracy{" "}
         <b>{share(line.accuracy)}</b>, loss <b>{short(line.loss, 4)}</b>
@@ -159,7 +156,8 @@ function Learning({ run }: { run: Run }) {
       </p>
       <p class="note">
         Training values are means since the epoch began, over shifted or otherwise changed images and with the weights
-        of the moment. So they lag behind and may lie below the test accuracy.
+        of the moment. So they lag behind and may lie below the test accuracy. Kernels and mistakes are those of the
+        end: a run keeps no earlier weights.
         {log.every((one) => one.val_loss === null) && " There are no validation images in this run."}
       </p>
       <Sheet name="Show the log as a table" file={`${run.name}-log.csv`} table={() => asTable(log)} />

@@ -2,6 +2,7 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { type App, useApp } from "../../app.ts";
+import { ARROWS } from "../../parts/arrows.ts";
 import { share } from "../../parts/figures.ts";
 import { plural, shortened, whole } from "../../words.ts";
 import { type Cell, cellOf, choose, className, type Matrix } from "./cells.ts";
@@ -9,16 +10,9 @@ import { type Cell, cellOf, choose, className, type Matrix } from "./cells.ts";
 const MANY = 24; // classes from which on cells are drawn without numbers
 const RECALL = 56; // width of the column of accuracies [CSS pixel]
 
-const STEPS: Record<string, readonly [number, number]> = {
-  ArrowUp: [-1, 0],
-  ArrowDown: [1, 0],
-  ArrowLeft: [0, -1],
-  ArrowRight: [0, 1],
-};
-
 /** Move the cell by a key; returns whether it did. */
 export function walk(app: App, matrix: Matrix, event: KeyboardEvent): boolean {
-  const cell = cellOf(app, matrix), step = STEPS[event.key];
+  const cell = cellOf(app, matrix), step = ARROWS[event.key];
   let next = step && matrix.beside(cell, ...step);
   if (event.key === "Home") next = [event.ctrlKey ? 0 : cell[0], 0];
   if (event.key === "End") next = [event.ctrlKey ? matrix.size - 1 : cell[0], matrix.size - 1];

@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type App, useApp } from "../../app.ts";
+import { ARROWS } from "../../parts/arrows.ts";
 import type { Image } from "../../document.ts";
 import { coloured, pixelsOf } from "../../parts/tile.tsx";
 import { plural, shortened } from "../../words.ts";
@@ -9,13 +10,6 @@ import { className } from "./cells.ts";
 import { Given } from "./scores.tsx";
 
 const SIZE = 224;
-
-const STEPS: Record<string, readonly [number, number]> = {
-  ArrowUp: [-1, 0],
-  ArrowDown: [1, 0],
-  ArrowLeft: [0, -1],
-  ArrowRight: [0, 1],
-};
 
 /** What a pencil and an eraser leave: strokes are bright on a dark background, dark on a light one. */
 const marks = (app: App): { pencil: number; eraser: number } =>
@@ -119,7 +113,7 @@ function Paper({ image, canvas, at, mark, moves }: Sheet) {
     mark(y, x, event.type === "pointermove" ? at : [y, x]);
   };
   const pressed = (event: KeyboardEvent): void => {
-    const step = STEPS[event.key];
+    const step = ARROWS[event.key];
     if (event.key === " ") mark(...at);
     else if (step) {
       moves([Math.max(0, Math.min(high - 1, at[0] + step[0])), Math.max(0, Math.min(wide - 1, at[1] + step[1]))]);

@@ -5,6 +5,7 @@ import { useApp } from "../../app.ts";
 import type { Evaluation, Sureness } from "../../document.ts";
 import { share } from "../../parts/figures.ts";
 import { Sheet } from "../../parts/sheet.tsx";
+import { Slider } from "../../parts/slider.tsx";
 import { plural, whole } from "../../words.ts";
 
 const EACH = 5; // hundredths in a bar
@@ -29,18 +30,14 @@ export function Sure({ evaluation }: { evaluation: Evaluation }) {
       <h2>How sure is it, and does that help to find its mistakes?</h2>
       <p>{inWords(sure, evaluation)}</p>
       <Histogram sure={sure} width={wide} threshold={threshold.value} />
-      <label class="slider" style={{ width: `${wide}px` }}>
-        <span>Below</span>
-        <input
-          type="range"
-          min="0"
-          max="100"
-          value={threshold.value}
-          aria-valuetext={`${threshold.value} %`}
-          onInput={(event) => threshold.value = Number(event.currentTarget.value)}
-        />
-        <output>{threshold.value} %</output>
-      </label>
+      <Slider
+        name="Below"
+        width={wide}
+        most={100}
+        value={threshold.value}
+        text={`${threshold.value} %`}
+        set={(next) => threshold.value = next}
+      />
       <p role="status" class="caught">
         {images
           ? (

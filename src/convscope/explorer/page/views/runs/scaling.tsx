@@ -6,6 +6,7 @@ import type { Evaluation } from "../../document.ts";
 import { share, short } from "../../parts/figures.ts";
 import { linear, rooted } from "../../parts/scale.ts";
 import { Sheet } from "../../parts/sheet.tsx";
+import { Slider } from "../../parts/slider.tsx";
 import { whole } from "../../words.ts";
 
 const LEFT = 52, RIGHT = 84, HIGH = 96;
@@ -46,18 +47,15 @@ export function Scaling({ evaluation }: { evaluation: Evaluation }) {
           <circle cx={across(tenths.value)} cy={up(loss)} r="4" />
         </g>
       </svg>
-      <label class="slider" style={{ width: `${wide}px` }}>
-        <span>Times</span>
-        <input
-          type="range"
-          min="1"
-          max={losses.length}
-          value={tenths.value}
-          aria-valuetext={`all scores times ${factor}`}
-          onInput={(event) => tenths.value = Number(event.currentTarget.value)}
-        />
-        <output>{factor.toFixed(1)}</output>
-      </label>
+      <Slider
+        name="Times"
+        width={wide}
+        least={1}
+        most={losses.length}
+        value={tenths.value}
+        text={factor.toFixed(1)}
+        set={(next) => tenths.value = next}
+      />
       <p role="status" class="scaled">
         All scores × {factor.toFixed(1)}: accuracy <b>{share(evaluation.accuracy)}</b>, loss <b>{short(loss, 4)}</b>.
         {" "}
