@@ -81,6 +81,7 @@ def test_nobody_is_kept_out(opened: Opened, run_page: str, name: str, width: int
     watched.page.evaluate("Promise.all(document.getAnimations().map(one => one.finished)).then(() => 0)")
     assert watched.serious() == {}
     assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert watched.page.locator(".stage").evaluate("one => one.scrollWidth <= one.clientWidth")
     assert watched.said == []
 
 

@@ -101,7 +101,7 @@ export function Removed({ layer, channel }: { layer: string; channel: number }) 
           <p role="status">
             <b>{whole(found.lost)}</b> of the {plural(found.right, "correctly classified image")} of this document{" "}
             {found.lost === 1 ? "is" : "are"} misclassified without it
-            {found.most && found.lost > 1 && (
+            {found.most && found.most.images > 1 && (
               <>
                 , {found.most.images === found.lost ? "all" : <b>{whole(found.most.images)}</b>} of them of class{" "}
                 <bdi>{className(app, found.most.class)}</bdi>

@@ -116,8 +116,8 @@ function Histogram({ sure, width, threshold }: { sure: Sureness; width: number; 
         </g>
       ))}
       <path class="rule" d={`M${left} ${top + 0.5}H${width - right}`} />
-      <text class="s" x={width - right + 8} y={top - 6}>correct, ≤ {whole(most)}</text>
-      <text class="b" x={width - right + 8} y={top + 16}>wrong, ≤ {whole(worst)}</text>
+      <text class="s" x={width - right + 8} y={top - 6}>right ≤ {whole(most)}</text>
+      <text class="b" x={width - right + 8} y={top + 16}>wrong ≤ {whole(worst)}</text>
       {[0, 50, 100].map((tick) => (
         <text key={tick} class="s mid" x={left + tick / 100 * (width - left - right)} y={top + under + 16}>
           {tick} %
