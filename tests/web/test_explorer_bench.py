@@ -150,3 +150,9 @@ def test_nothing_keeps_readers_out(opened: Opened, tmp_path: Path, scheme: str, 
     assert watched.serious() == {}
     assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
     assert watched.said == watched.foreign == []
+
+
+def test_a_stride_changes_the_macs_and_not_the_params(opened: Opened, tmp_path: Path) -> None:
+    page = opened_bench(opened, tmp_path, "small", "&layer=conv2").page
+    page.get_by_label("Stride", exact=True).fill("2")
+    assert verdict(page).startswith("MACs 2.94 M → 796 k (\u221273 %); the params stay as they are.")

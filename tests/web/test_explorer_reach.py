@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+import convscope as cs
 from convscope.explorer.build import to_json
 from convscope.explorer.lesson import document_of_lesson
 from convscope.explorer.page import one_file
-from explored import net_of, plain, saved
+from explored import NETS, net_of, plain, saved
 from watched import Opened, Watched
 
 pytestmark = [pytest.mark.web, pytest.mark.usefixtures("bundle")]
@@ -166,3 +167,22 @@ def test_a_lesson_covers_what_is_to_be_predicted(opened: Opened, tmp_path: Path)
         page.locator(hidden).wait_for(state="hidden")
         assert not page.locator(".totals").is_visible()
         assert not page.locator(".side").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("net", "reads"),
+    [
+        ("line", "Unit 15 of conv1 reads steps 15-19."),
+        ("input 16x16x16x1, conv 8 3x3x3 s2", "Unit 3, 3, 3 of conv1 reads slices 6-8, rows 6-8 and columns 6-8."),
+    ],
+)
+def test_a_signal_and_a_volume_are_no_images(opened: Opened, tmp_path: Path, net: str, reads: str) -> None:
+    watched = opened(f"{saved(cs.read(NETS.get(net, net)), tmp_path)}#view=reach&layer=conv1")
+    unit = reads.split(" of ")[0].removeprefix("Unit ").split(", ")
+    watched.page.goto(f"{watched.page.url}&unit={','.join([*['0'] * (2 - len(unit)), *unit][-2:])}")
+    watched.page.wait_for_timeout(100)
+    assert words(watched) == reads
+    assert watched.page.locator("text=Use my image").count() == 0
+    if net == "line":
+        watched.page.keyboard.press("4")
+        assert "The net takes 64x4, and the page looks at images only." in plain(watched.page.inner_text(".stage"))

@@ -14,7 +14,7 @@ import { type Facts, Model } from "./model.ts";
 import { address, type Selection, Store } from "./state.ts";
 import { Trained } from "./trained.ts";
 import { Trouble } from "./trouble.ts";
-import { nearest } from "./words.ts";
+import { nearest } from "./engine/notation/nearest.ts";
 
 export interface Layout {
   /** Width of the drawing area [CSS pixel]. */
@@ -133,8 +133,8 @@ export class App {
   #found(name: string): string {
     const model = this.model.value;
     if (model.index.has(name)) return name;
-    const near = name ? nearest(name, model.layers.map((layer) => layer.name)) : dearest(model.layers)?.name;
-    return near ?? model.net.inputs[0].name;
+    const near = name && nearest(name.slice(0, 80), model.layers.map((layer) => layer.name.slice(0, 200)));
+    return model.get(near)?.name ?? dearest(model.layers)?.name ?? model.net.inputs[0].name;
   }
 }
 

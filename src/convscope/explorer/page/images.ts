@@ -128,6 +128,9 @@ export function fitted(image: Pixels, shape: readonly number[]): Uint8Array {
   return made;
 }
 
+/** Whether an input has rows and columns of pixels; a signal and a volume have not. */
+export const takesImages = (shape: readonly number[]): boolean => shape.length === 3;
+
 /** What the net is given: `(pixel / 255 − mean) / std`, or pixels of 0 to 1 where that is unknown. */
 export function prepared(pixels: Uint8Array, channels: number, how: Preparation | null): Float32Array {
   const made = new Float32Array(pixels.length), area = pixels.length / channels;

@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual } from "node:assert";
-import { claimedSize, fitted, type Pixels, prepared } from "./images.ts";
+import { claimedSize, fitted, type Pixels, prepared, takesImages } from "./images.ts";
 
 const image = (high: number, wide: number, channels: number, ...values: number[]): Pixels => ({
   name: "",
@@ -39,4 +39,8 @@ Deno.test("the head of a file states its size", () => {
   const jpeg = Uint8Array.from([0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0, 0xff, 0xc0, 0, 17, 8, 1, 0, 2, 0, 0, 0, 0]);
   deepStrictEqual(claimedSize(jpeg), [512, 256]);
   strictEqual(claimedSize(Uint8Array.from([1, 2, 3, 4])), null);
+});
+
+Deno.test("an image has rows and columns; a signal, a volume and a vector are none", () => {
+  deepStrictEqual([[3, 8, 8], [2, 128], [1, 16, 16, 16], [10]].map(takesImages), [true, false, false, false]);
 });

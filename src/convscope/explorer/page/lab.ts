@@ -5,8 +5,8 @@ import type { App } from "./app.ts";
 import { EngineError } from "./engine/errors.ts";
 import { Forward, hindrance } from "./engine/forward.ts";
 import { fitting, type Weights, weightsIn } from "./engine/weights.ts";
-import { fitted, prepared } from "./images.ts";
-import { count } from "./words.ts";
+import { fitted, prepared, takesImages } from "./images.ts";
+import { count, size } from "./words.ts";
 
 /** The most multiply-adds of a net that runs while the reader waits [MAC]. */
 const MOST = 100_000_000;
@@ -44,10 +44,11 @@ export class Lab {
   /** The values `c h w` of a layer or an input at the image; a sentence where there are none. */
   values(name: string): Float32Array | string {
     const input = this.input.value, { image } = this.#app.model.value;
+    if (!takesImages(image.shape)) return `The net takes ${size(image.shape)}, and the page looks at images only.`;
+    const forward = name === image.name ? null : this.#forward.value;
+    if (typeof forward === "string") return `The page does not run this net: ${forward}.`; // nor with an image
     if (!input) return "There is no image to look at. Choose one of your own.";
-    if (name === image.name) return input;
-    const forward = this.#forward.value;
-    if (typeof forward === "string") return `The page does not run this net: ${forward}.`;
+    if (!forward) return input;
     try {
       forward.image(input);
       return forward.values(name).slice();

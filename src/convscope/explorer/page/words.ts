@@ -65,27 +65,3 @@ export const amount = (text: string): number | null => {
   const power = " kmgt".indexOf((found[3] || " ").toLowerCase());
   return Math.round(Number(found[1].replace(/[,_]/g, "") + (found[2] ?? "")) * (found[4] ? 1024 : 1000) ** power);
 };
-
-const distance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + Number(a[i - 1] !== b[j - 1])));
-    }
-    row = next;
-  }
-  return row[b.length];
-};
-
-/** The name nearest to one that does not exist. */
-export const nearest = (wanted: string, names: readonly string[]): string | undefined => {
-  let best: string | undefined, least = Infinity;
-  const word = wanted.slice(0, 80).toLowerCase();
-  for (const name of names) {
-    if (Math.abs(name.length - word.length) >= least) continue;
-    const apart = distance(word, name.slice(0, 80).toLowerCase());
-    if (apart < least) [best, least] = [name, apart];
-  }
-  return best;
-};

@@ -1,7 +1,7 @@
 // Choose an image of one's own: from a button, or dropped on the page.
 
 import type { App } from "../app.ts";
-import { fromFile } from "../images.ts";
+import { fromFile, takesImages } from "../images.ts";
 import { Trouble } from "../trouble.ts";
 
 /** Take the first of some files as the selected image; what is not an image is said. */
@@ -17,6 +17,7 @@ export async function bring(app: App, files: FileList | null | undefined): Promi
 }
 
 export function Bring({ app }: { app: App }) {
+  if (!takesImages(app.model.value.image.shape)) return null;
   return (
     <label class="btn file">
       Use my image

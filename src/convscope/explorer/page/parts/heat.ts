@@ -75,11 +75,18 @@ export function painted(
   return made;
 }
 
-/** Fill an image with grey or colour, of values `c h w` of 0 to 255. */
-export function shown(pixels: Uint8Array, channels: number, wide: number, high: number): ImageData {
-  const made = new ImageData(wide, high), area = wide * high;
-  for (let at = 0; at < area; at++) {
-    for (let c = 0; c < 3; c++) made.data[4 * at + c] = pixels[(channels === 3 ? c * area : 0) + at];
+/** Fill an image with grey or colour, of values `c h w` of 0 to 255, or `h w c`; of other than 3 channels, the first. */
+export function shown(
+  pixels: Uint8Array,
+  channels: number,
+  wide: number,
+  high: number,
+  next = 1,
+  plane = wide * high,
+): ImageData {
+  const made = new ImageData(wide, high);
+  for (let at = 0; at < wide * high; at++) {
+    for (let c = 0; c < 3; c++) made.data[4 * at + c] = pixels[(channels === 3 ? c * plane : 0) + next * at];
     made.data[4 * at + 3] = 255;
   }
   return made;

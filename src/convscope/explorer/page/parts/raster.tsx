@@ -1,7 +1,7 @@
 // A picture of values, each a square, never smoothed; a window over it; a pointer and arrow keys that move.
 
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { Picture } from "./picture.tsx";
 
 interface Given {
   wide: number;
@@ -21,10 +21,6 @@ interface Given {
 }
 
 export function Raster({ wide, high, zoom, label, paint, on, children, moved, value }: Given) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  useLayoutEffect(() => {
-    canvas.current?.getContext("2d")?.putImageData(paint(), 0, 0);
-  }, [wide, high, ...on]);
   const follow = (event: PointerEvent): void => {
     if (!moved || (event.pointerType === "touch" && event.type === "pointermove" && !event.isPrimary)) return;
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -43,7 +39,7 @@ export function Raster({ wide, high, zoom, label, paint, on, children, moved, va
       onPointerMove={follow}
       onPointerDown={follow}
     >
-      <canvas ref={canvas} width={wide} height={high} aria-hidden="true" />
+      <Picture paint={paint} on={on} wide={wide} high={high} width={wide * zoom} height={high * zoom} />
       {children && (
         <svg viewBox={`0 0 ${wide} ${high}`} width={wide * zoom} height={high * zoom} aria-hidden="true">
           {children}

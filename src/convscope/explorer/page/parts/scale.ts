@@ -10,12 +10,6 @@ export function linear([low, high]: readonly [number, number], [from, to]: reado
   return (value) => from + (value - low) * by;
 }
 
-/** Logarithmic, for values above zero. */
-export function logarithmic([low, high]: readonly [number, number], range: readonly [number, number]): Scale {
-  const line = linear([Math.log(low), Math.log(high)], range);
-  return (value) => line(Math.log(value));
-}
-
 /** Square root, so that few are still seen beside many. */
 export function rooted([, high]: readonly [number, number], range: readonly [number, number]): Scale {
   const line = linear([0, Math.sqrt(high)], range);

@@ -69,22 +69,23 @@ function Verdict({ app }: { app: App }) {
   }
   const macs = deltaOf(total(before, "macs"), total(net, "macs"));
   const params = deltaOf(total(before, "params"), total(net, "params"));
+  const stay = macs && macs.before === macs.after;
   const fields = [before, net].map(({ layers }) => fieldText(layers[layers.length - 1]?.rf ?? []));
   return (
     <p class="verdict">
-      {macs && macs.before !== macs.after
-        ? (
-          <>
-            MACs {count(macs.before)} → <b>{count(macs.after)}</b> ({relative(macs)})
-          </>
-        )
-        : "The MACs stay as they are"}; {params && params.before !== params.after
+      {!macs ? "The MACs are unknown" : stay ? "The MACs stay as they are" : (
+        <>
+          MACs {count(macs.before)} → <b>{count(macs.after)}</b> ({relative(macs)})
+        </>
+      )}; {!params ? "the params are unknown" : params.before !== params.after
         ? (
           <>
             params {whole(params.before)} → <b>{whole(params.after)}</b> ({relative(params)})
           </>
         )
-        : "so do the params"}.{" "}
+        : stay
+        ? "so do the params"
+        : "the params stay as they are"}.{" "}
       <span class="dim">
         {fields[0] === fields[1]
           ? `The last layer still sees ${fields[1]} px.`

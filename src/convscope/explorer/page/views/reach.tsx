@@ -5,6 +5,7 @@ import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
 import type { Image } from "../document.ts";
 import type { Effective } from "../engine/effective.ts";
+import type { Box } from "../engine/reach.ts";
 import { type Facts, fieldText, short } from "../model.ts";
 import { Bring } from "../parts/bring.tsx";
 import { Picture } from "../parts/picture.tsx";
@@ -15,7 +16,7 @@ import { area } from "../words.ts";
 import { FieldChart } from "./reach/chart.tsx";
 import { type Frame, frameOf, ImageFrame, showField } from "./reach/frame.tsx";
 import { Overlay } from "./reach/overlay.ts";
-import { across, exact, firstWhole, placed, spatial, type Stop, stopsOf } from "./reach/path.ts";
+import { across, exact, firstWhole, placed, positionOn, spatial, type Stop, stopsOf } from "./reach/path.ts";
 import { weightOf } from "./reach/weight.tsx";
 import { cellsOf, ends, MOVES, moveUnit, Strip } from "./reach/strip.tsx";
 
@@ -189,7 +190,7 @@ function Look({ app, layer, unit, cells, frame, stacked, right, children }: Look
     const whole = wholeField(app, name, at);
     const shown = whole ?? found;
     if (shown) showField(place.current, frame, shown[0], shown[1]);
-    if (words.current) words.current.textContent = unitWords(app, name, at, found, whole);
+    if (words.current) words.current.textContent = unitWords(app, name, at, box, whole);
   }, [app, frame]);
   useEffect(() => {
     const svg = place.current?.querySelector<SVGSVGElement>("svg.strip");
@@ -310,24 +311,32 @@ function wholeField(app: App, name: string, unit: Unit): [readonly number[], rea
   return rows && columns ? [rows, columns] : null;
 }
 
+/** What a box holds: rows and columns of an image, steps of a signal, slices too of a volume. */
+function pixelsOf(box: Box): string {
+  const axes = box.slice(1).map(range);
+  if (axes.length === 1) return `steps ${axes[0]}`;
+  const [rows, columns] = axes.slice(-2), plane = `rows ${rows} and columns ${columns}`;
+  return axes.length === 3 ? `slices ${axes[0]}, ${plane}` : plane;
+}
+
 const range = ([first, last]: readonly number[]): string => first === last ? String(first) : `${first}–${last}`;
 
 function unitWords(
   app: App,
   name: string,
   unit: Unit,
-  box: [readonly number[], readonly number[]] | null,
+  box: Box | undefined,
   whole: [readonly number[], readonly number[]] | null,
 ): string {
   const layer = app.model.peek().get(name);
   if (!layer || !box) return "This unit reads nothing of the image.";
-  const who = layer.out.length > 1 ? `Unit ${unit.join(", ")} of ${short(name)}` : `Every unit of ${short(name)}`;
-  const padded = whole && (whole[0].some((v, i) => v !== box[0][i]) || whole[1].some((v, i) => v !== box[1][i]));
+  const at = positionOn(layer.out, unit).join(", ");
+  const who = at ? `Unit ${at} of ${short(name)}` : `Every unit of ${short(name)}`;
+  const [rows, columns] = ends(box);
+  const padded = whole && (whole[0].some((v, i) => v !== rows[i]) || whole[1].some((v, i) => v !== columns[i]));
   const size = (ends: readonly number[]): number => ends[1] - ends[0] + 1;
-  const bound = !whole && layer.rf.length > 1 && size(box[1]) > (layer.rf.at(-1)?.size || Infinity);
-  return `${who} reads ${bound ? "at most " : ""}rows ${range(box[0])} and columns ${range(box[1])}${
-    padded ? ", and padding" : ""
-  }.`;
+  const bound = !whole && layer.rf.length > 1 && size(columns) > (layer.rf.at(-1)?.size || Infinity);
+  return `${who} reads ${bound ? "at most " : ""}${pixelsOf(box)}${padded ? ", and padding" : ""}.`;
 }
 
 function fieldTable(app: App) {

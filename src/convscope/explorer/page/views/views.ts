@@ -27,7 +27,11 @@ export interface View {
 }
 
 const needsRun = (app: App): string =>
-  app.document.run ? "" : "This view is about a trained net. Open a run: convscope explore RUN";
+  app.document.run
+    ? ""
+    : app.link.capabilities.has("train")
+    ? "This view is about a trained net. Train this one in Runs, or open a run: convscope explore RUN"
+    : "This view is about a trained net. Open a run: convscope explore RUN";
 
 const evaluated = (app: App): string => needsRun(app) || mistakesMissing(app);
 

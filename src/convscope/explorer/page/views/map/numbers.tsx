@@ -31,7 +31,11 @@ export function costRows(peak: string): Row[] {
     { name: "Channels", more: "channels of the output", cell: (item) => ({ text: whole(item.out[0] ?? 0) }) },
     { name: "Params", more: "number of parameters", cell: cost("params") },
     { name: "MACs", more: "multiply-adds for one image", cell: cost("macs") },
-    { name: "Activations", more: "size of the output, float32, batch 1", cell: cost("bytes") },
+    {
+      name: "Activations",
+      more: "outputs of its layers together, with norm and activation, float32, batch 1",
+      cell: cost("bytes"),
+    },
     {
       name: "Live memory",
       more: "live activations while it runs, float32, batch 1",

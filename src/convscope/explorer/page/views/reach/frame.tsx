@@ -5,7 +5,6 @@ import { useApp } from "../../app.ts";
 import type { Effective } from "../../engine/effective.ts";
 import { Picture } from "../../parts/picture.tsx";
 import { shownImage } from "../../parts/seen.ts";
-import { size } from "../../words.ts";
 import { Heat } from "./weight.tsx";
 
 export interface Frame {
@@ -85,9 +84,7 @@ export function ImageFrame({ frame, point, weight, boxed }: Given) {
     >
       <span class="lab padding">padding</span>
       <div class="pixels" style={{ left: `${left}px`, top: `${left}px`, width: `${w}px`, height: `${h}px` }}>
-        {image
-          ? <Picture {...image} width={w} height={h} />
-          : <span class="lab">{app.model.value.image.name}, {size(app.model.value.image.shape)}</span>}
+        {image ? <Picture {...image} width={w} height={h} /> : null}
       </div>
       {weight && (
         <div

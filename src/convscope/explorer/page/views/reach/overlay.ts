@@ -18,7 +18,6 @@ const PATHS = { gates: false };
 export class Overlay {
   readonly #app: App;
   readonly #cells: readonly Cell[];
-  readonly #strip: SVGSVGElement;
   readonly #boxes: SVGRectElement[] = [];
   readonly #dashed: SVGRectElement[] = [];
   readonly #rays: SVGPathElement[] = [];
@@ -28,7 +27,6 @@ export class Overlay {
   constructor(app: App, strip: SVGSVGElement, cells: readonly Cell[]) {
     this.#app = app;
     this.#cells = cells;
-    this.#strip = strip;
     this.#wrapped = cells.map((cell) => cell.stop.layer.name);
     const over = strip.querySelector(".over"), rays = strip.querySelector(".rays");
     over?.replaceChildren();
@@ -67,15 +65,15 @@ export class Overlay {
     performance.measure("convscope-reach", { start: begun, end: performance.now() });
     return behind.get(this.#app.model.peek().image.name);
   }
-
-  get strip(): SVGSVGElement {
-    return this.#strip;
-  }
 }
 
 function caption(cell: Cell, box: Box | undefined, read: Box | undefined, unit: readonly number[] | null): string {
   const { rows, columns } = cell.stop;
-  if (unit) return rows * columns === 1 ? "all of it" : `unit ${unit.join(", ")}`;
+  if (unit) {
+    return rows * columns === 1
+      ? "all of it"
+      : `unit ${positionOn(cell.stop.layer.out, [unit[0], unit[1]]).join(", ")}`;
+  }
   const shown = box ?? read;
   if (!shown) return `${rows}×${columns}`;
   const [y, x] = ends(shown);

@@ -15,7 +15,7 @@ export interface Cell {
   h: number;
 }
 
-const GAP = 16, SIDE = 84, LEAST = 58, TOP = 8, LINES = 32;
+const GAP = 16, SIDE = 84, LEAST = 72, TOP = 8, LINES = 32;
 
 /** Lay out the grids: all of one height line, in the order of the net. */
 export function cellsOf(stops: readonly Stop[], width: number): Cell[] {
