@@ -178,7 +178,7 @@ def test_a_lesson_covers_what_is_to_be_predicted(opened: Opened, tmp_path: Path)
 )
 def test_a_signal_and_a_volume_are_no_images(opened: Opened, tmp_path: Path, net: str, reads: str) -> None:
     watched = opened(f"{saved(cs.read(NETS.get(net, net)), tmp_path)}#view=reach&layer=conv1")
-    unit = reads.split(" of ")[0].removeprefix("Unit ").split(", ")
+    unit = reads.split(" of ", maxsplit=1)[0].removeprefix("Unit ").split(", ")
     watched.page.goto(f"{watched.page.url}&unit={','.join([*['0'] * (2 - len(unit)), *unit][-2:])}")
     watched.page.wait_for_timeout(100)
     assert words(watched) == reads
