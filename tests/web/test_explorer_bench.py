@@ -156,3 +156,24 @@ def test_a_stride_changes_the_macs_and_not_the_params(opened: Opened, tmp_path: 
     page = opened_bench(opened, tmp_path, "small", "&layer=conv2").page
     page.get_by_label("Stride", exact=True).fill("2")
     assert verdict(page).startswith("MACs 2.94 M → 796 k (\u221273 %); the params stay as they are.")
+
+
+def test_a_net_that_does_not_fit_is_unknown_in_every_view(opened: Opened, tmp_path: Path) -> None:
+    net = cs.read("input 28x28x1, conv 8 5x5 s4 relu, conv 12 5x5 relu, linear 10")
+    watched = opened(f"{saved(net, tmp_path)}#view=bench")
+    page = watched.page
+    channels = page.get_by_label("Channels", exact=True)
+    channels.fill("1")  # another layer is now the dearest; the one that is changed stays selected
+    channels.fill("2")
+    assert "conv 2 5x5" in text_of(page)
+    assert page.locator(".bench h2").first.inner_text().startswith("conv2")
+    page.get_by_label("Kernel", exact=True).fill("40x40")
+    assert "does not fit" in verdict(page)
+    for view, said in {"Map": "known MACs", "Reach": "The size of conv2 is unknown", "Microscope": "no image"}.items():
+        page.get_by_role("button", name=view, exact=True).click()
+        assert said in page.inner_text(".stage")
+    page.keyboard.press("3")
+    page.evaluate("location.hash = location.hash.replace('layer=conv2', 'layer=conv1')")
+    page.wait_for_selector("text=No layer shown here")
+    assert "Infinity" not in page.inner_text(".stage")
+    assert watched.said == []

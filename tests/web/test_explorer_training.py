@@ -19,6 +19,10 @@ def test_a_net_is_trained_and_its_run_is_opened(
     with cs.explore(NET).serve() as serving:
         page = opened(serving.url).page
         page.wait_for_selector(".rail")
+        page.keyboard.press("2")
+        page.locator(".insert input").fill("conv 4 3x3 relu")
+        page.get_by_role("button", name="Insert", exact=True).click()
+        page.evaluate("document.activeElement.blur()")
         page.keyboard.press("8")
         page.fill(".training input", "0")
         assert page.is_disabled("text=Start training")
@@ -28,6 +32,7 @@ def test_a_net_is_trained_and_its_run_is_opened(
         assert page.locator(".curves").count() == 1
         page.click("text=Open this run")
         page.wait_for_selector("text=mnist-page-seed0")
+        assert "edit=" not in page.url  # the run is of the net as it was changed: nothing is inserted twice
         page.keyboard.press("7")
         page.wait_for_selector("text=test images are misclassified")
         result = cs.load_run(tmp_path / "runs" / "mnist-page-seed0").result

@@ -90,8 +90,9 @@ export class App {
 
   /** Change the net. A drag of one number is undone as a whole. */
   change(change: Change, how: "step" | "glide" = "step"): void {
-    const what = change.kind === "set" ? `${change.layer} ${change.field}` : "";
-    this.store.set({ edit: withChange(this.changes, change) }, how, what);
+    const one = change.kind === "set", what = one ? `${change.layer} ${change.field}` : "";
+    const kept = one ? { layer: this.layer.peek() } : {}; // the dearest may be another one after it
+    this.store.set({ edit: withChange(this.changes, change), ...kept }, how, what);
   }
 
   get changes(): Change[] {

@@ -67,6 +67,7 @@ export function ReachView() {
   const cells = useMemo(() => cellsOf(stops, right), [stops.map((stop) => stop.layer.name).join(" "), right]);
   const chosen = object ?? side;
   if (!layer) return <p class="absent">This net has no layers.</p>;
+  if (!layer.out.length) return <p class="absent">The size of {short(layer.name)} is unknown: see the Bench.</p>;
   return (
     <>
       <Verdict layer={layer} stops={stops} object={chosen} given={object !== null} side={side} />

@@ -28,7 +28,11 @@ const cost = (id: Cost): Row["cell"] => (item) => {
 export function costRows(peak: string): Row[] {
   return [
     { name: "Size", more: "height × width of the output", cell: (item) => ({ text: area(item.out) }) },
-    { name: "Channels", more: "channels of the output", cell: (item) => ({ text: whole(item.out[0] ?? 0) }) },
+    {
+      name: "Channels",
+      more: "channels of the output",
+      cell: (item) => ({ text: item.out.length ? whole(item.out[0]) : "unknown" }),
+    },
     { name: "Params", more: "number of parameters", cell: cost("params") },
     { name: "MACs", more: "multiply-adds for one image", cell: cost("macs") },
     {

@@ -53,7 +53,8 @@ export function Verdict({ items, exact }: { items: readonly Item[]; exact: boole
   const params = heavy(items, "params", total("params"));
   const known = exact ? "" : "known ";
   if (!macs && !params) {
-    return <p class="verdict" data-cover="costs">No layer of this net has weights, and none multiplies.</p>;
+    const none = exact ? "No layer of this net has weights, and none multiplies." : "The costs are unknown.";
+    return <p class="verdict" data-cover="costs">{none}</p>;
   }
   if (macs && params && same(macs.names, params.names) && Math.max(macs.share, params.share) < SPREAD) {
     return (

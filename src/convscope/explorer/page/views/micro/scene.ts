@@ -52,6 +52,7 @@ export function sceneOf(model: Model, layer: Facts): Scene | null {
   const source = layer.inputs[0];
   const shape = model.shape(source);
   if (!kind || shape.length > 3 || layer.out.length > 3 || (layer.op === "linear" && layer.out.length > 1)) return null;
+  if (!layer.out.length || !shape.length) return null; // it does not fit
   const reads = layer.reads[0].map((at) => model.net.reads[at]);
   const line = layer.out.length === 2;
   const dense = layer.op === "linear";

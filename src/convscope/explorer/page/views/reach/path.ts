@@ -30,7 +30,7 @@ export function stopsOf(app: App): Stop[] {
   const at = shown.itemOf(app.layer.value);
   const all = shown.items.flatMap((item, i): Stop[] => {
     const last = item.layers.at(-1);
-    if (!last) return [];
+    if (!last?.out.length) return []; // an input, or a layer that does not fit
     if (i === at && selected) return [stopOf(selected, item.group ? short(selected.name) : item.title)];
     return [stopOf(last, item.title)];
   });

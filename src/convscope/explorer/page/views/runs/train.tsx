@@ -6,6 +6,7 @@ import { write } from "../../engine/notation.ts";
 import { NEEDED } from "../../link/link.ts";
 import { Curves } from "../../parts/curves.tsx";
 import { share, short } from "../../parts/figures.ts";
+import { toHash } from "../../state.ts";
 import { type State, type Training, trainingOf } from "../../training.ts";
 import { plural, whole } from "../../words.ts";
 import { curves } from "./log.ts";
@@ -105,7 +106,12 @@ function Linked({ app, training }: { app: App; training: Training }) {
         {run && run !== app.document.run?.name.toLowerCase() && log.length > 0 && (
           <>
             {" "}
-            <a class="way" href={`?document=${encodeURIComponent(run)}${location.hash}`}>Open this run</a>
+            <a
+              class="way"
+              href={`?document=${encodeURIComponent(run)}#${toHash({ ...app.selection.value, edit: "" })}`}
+            >
+              Open this run
+            </a>
           </>
         )}
       </p>
