@@ -173,6 +173,7 @@ def test_a_net_that_does_not_fit_is_unknown_in_every_view(opened: Opened, tmp_pa
         page.get_by_role("button", name=view, exact=True).click()
         assert said in page.inner_text(".stage")
     page.keyboard.press("3")
+    page.wait_for_timeout(400)  # until the address says so
     page.evaluate("location.hash = location.hash.replace('layer=conv2', 'layer=conv1')")
     page.wait_for_selector("text=No layer shown here")
     assert "Infinity" not in page.inner_text(".stage")
