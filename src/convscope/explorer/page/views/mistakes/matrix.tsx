@@ -8,7 +8,7 @@ import { plural, shortened, whole } from "../../words.ts";
 import { type Cell, cellOf, choose, className, type Matrix } from "./cells.ts";
 
 const MANY = 24; // classes from which on cells are drawn without numbers
-const RECALL = 56; // width of the column of accuracies [CSS pixel]
+const RECALL = 72; // width of the column of accuracies [CSS pixel]
 
 /** Move the cell by a key; returns whether it did. */
 export function walk(app: App, matrix: Matrix, event: KeyboardEvent): boolean {
