@@ -89,7 +89,7 @@ def test_predict_takes_images_in_memory_like_files(short_run: Run, tmp_path: Pat
     (one,) = cs.predict(short_run, images[0, 0])
     assert one.image == "image 0"
     assert one.probabilities == pytest.approx(files[0], abs=1e-5)  # a batch of another size rounds otherwise
-    with pytest.raises(ImageError, match="values from -1"):
+    with pytest.raises(ImageError, match="values of image 0 range from -1 to 1"):
         cs.predict(short_run, images[0] / 127.5 - 1)
 
 

@@ -38,6 +38,8 @@ NETS = {
     "one layer": "input 4, relu",
     "volume": "input 8x8x8x1, conv 4 3x3x3 relu, maxpool 2, linear 3",
 }
+pytestmark = pytest.mark.filterwarnings("ignore:The default weight initialization of inception_v3:FutureWarning")
+
 ZOO = ("resnet50", "inception_v3", "densenet121")
 
 

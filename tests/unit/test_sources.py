@@ -20,6 +20,8 @@ ASK: dict[str, Callable[..., object]] = {
     "compare": lambda net, **given: cs.compare(net, net, **given),
     "effective": cs.effective,
     "look": lambda net, **given: cs.look(net, what="kernels", **given),
+    "draw": cs.draw,
+    "explore": cs.explore,
     "memory": cs.memory,
     "read": cs.read,
     "report": cs.report,
