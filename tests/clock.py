@@ -34,7 +34,7 @@ REFERENCE = 0.0022
 """What ``_loop`` takes on the reference machine, idle [s]: an AMD EPYC (Zen 4), Python 3.11; best of 1,200."""
 
 LEAST = 1.0
-"""A machine faster than the reference counts as it is, since it is not as much faster at everything: one ran the loop in
+"""A machine faster than the reference counts as it is, as it is not as much faster at everything: one ran the loop in
 .57 of the time, and took .8 of it for what moves more memory. Clocks of virtual machines stand still at times, too.
 """
 
