@@ -27,7 +27,7 @@ NET = "input 28x28x1, conv 16 3x3 bn relu, maxpool 2, conv 32 3x3 bn relu, gap, 
 TABS, STREAMS, RATE, QUESTIONS = 100, 20, 50, 5
 """Tabs, those that listen, requests a second, and which of them is a question."""
 NETS = 512
-"""Different nets that are asked for in turn; facts about 4,096 layers are kept, which is no leak."""
+"""Different nets that are asked for in turn; facts about 4,096 layers are kept, which is not a leak."""
 HALF_OPEN = 200
 PATHS = ("", "page.css", "page.js", "document")
 

@@ -8,7 +8,7 @@ import torch
 
 from convscope.core.graph import INPUT
 from convscope.data import DATASETS, load
-from convscope.explorer.build import document_of, to_json
+from convscope.explorer.build import to_json
 from convscope.explorer.document import Document
 from convscope.explorer.lesson import document_of_lesson
 from convscope.explorer.of_run import preparation
@@ -27,12 +27,6 @@ def saved(folder: Path, name: str, document: Document) -> str:
 
 
 @pytest.fixture(scope="module")
-def page_of_run(bundle: Path, short_run: Run, tmp_path_factory: pytest.TempPathFactory) -> str:
-    del bundle
-    return saved(tmp_path_factory.mktemp("micro"), "run", document_of(short_run))
-
-
-@pytest.fixture(scope="module")
 def page_of_lesson(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     del bundle
     return saved(tmp_path_factory.mktemp("micro"), "lesson", document_of_lesson("kernel"))
@@ -42,13 +36,13 @@ def shown(text: str) -> float:
     return float(text.replace("\u2212", "-"))
 
 
-def test_the_numbers_of_a_unit_are_those_of_torch(opened: Opened, page_of_run: str, short_run: Run) -> None:
+def test_the_numbers_of_a_unit_are_those_of_torch(opened: Opened, run_page: str, short_run: Run) -> None:
     pixels = torch.from_numpy(np.asarray(load(DATASETS["mnist"], "test").images[:1], np.float32)).reshape(1, 1, 28, 28)
     how = preparation(short_run.dataset)
     with torch.no_grad():
         given = {INPUT: (pixels / 255 - how.mean[0]) / how.std[0]}
         values = model_of(short_run).values(given, ["conv1", "bn1", "relu1", "conv2"])
-    page = opened(page_of_run + "#view=micro&layer=conv1&channel=3&unit=6,7&image=0").page
+    page = opened(run_page + "#view=micro&layer=conv1&channel=3&unit=6,7&image=0").page
     for key, (y, x) in (("", (6, 7)), ("ArrowRight", (6, 8)), ("ArrowDown", (7, 8))):
         if key:
             page.keyboard.press(key)
@@ -58,7 +52,7 @@ def test_the_numbers_of_a_unit_are_those_of_torch(opened: Opened, page_of_run: s
             [float(values[name][0, 3, y, x]) for name in ("conv1", "bn1", "relu1")], abs=0.0051
         )
         assert shown(page.inner_text(".verdict b")) == found[0]
-    page = opened(page_of_run + "#view=micro&layer=conv2&channel=5&unit=3,4&image=0").page
+    page = opened(run_page + "#view=micro&layer=conv2&channel=5&unit=3,4&image=0").page
     assert shown(page.inner_text(".verdict b")) == pytest.approx(float(values["conv2"][0, 5, 3, 4]), abs=0.0051)
     adds = [shown(text) for text in page.locator(".adds li b").all_inner_texts()]
     rest = shown(page.inner_text(".adds li:last-child").split(": ")[1])
@@ -67,8 +61,8 @@ def test_the_numbers_of_a_unit_are_those_of_torch(opened: Opened, page_of_run: s
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_keeps_nobody_out(opened: Opened, page_of_run: str, scheme: str, width: int) -> None:
-    watched = opened(page_of_run + "#view=micro&layer=conv2", width=width, scheme=scheme)
+def test_the_page_keeps_nobody_out(opened: Opened, run_page: str, scheme: str, width: int) -> None:
+    watched = opened(run_page + "#view=micro&layer=conv2", width=width, scheme=scheme)
     assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
     assert watched.said == []
     assert watched.serious() == {}

@@ -211,7 +211,7 @@ def _classed(
 ) -> tuple[dict[str, Arrays], tuple[str, ...]]:
     """Return the splits with labels from 0, and the names of the classes in their order.
 
-    Without names, classes are called by their numbers; a number that no image has is no class.
+    Without names, classes are called by their numbers; a number that no image has is not a class.
 
     Raises:
         DataError: labels, names and images do not go together, or there are fewer than two classes.

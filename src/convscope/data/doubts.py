@@ -51,7 +51,7 @@ def warnings_of(dataset: Dataset) -> list[str]:
 
 
 def absent(dataset: Dataset, learn: Split) -> list[str]:
-    """Which classes have no training image, and which numbers are no class because no image has them, in a line.
+    """Which classes have no training image, and which numbers are not classes, as no image has them, in a line.
 
     >>> import numpy as np
     >>> from dataclasses import replace

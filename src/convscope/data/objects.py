@@ -334,7 +334,7 @@ def _matched(part: Part, classes: Sequence[str]) -> Part:
 def _called(parts: Mapping[str, Part]) -> tuple[str, ...]:
     """Return the names of the classes where the data state none: the texts among the labels, or their numbers.
 
-    A number that no image has is no class; nothing is returned if the numbers are 0, 1, 2 … without a gap.
+    A number that no image has is not a class; nothing is returned if the numbers are 0, 1, 2 … without a gap.
 
     Raises:
         DataError: some splits have integers and others texts, or a number is below 0.

@@ -26,7 +26,7 @@ FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0
 
 LOG = logging.getLogger("convscope.explorer")
 LOG.setLevel(logging.ERROR)
-"""Faults of ours are logged, and nothing else: clients that do not speak HTTP are no concern of the user."""
+"""Faults of ours are logged, and nothing else: clients that do not speak HTTP do not concern the user."""
 
 LIMITS = {h11.IDLE: HEAD, h11.SEND_BODY: BODY}
 """The time that a client has in each of its states."""

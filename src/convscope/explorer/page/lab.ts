@@ -6,10 +6,8 @@ import { EngineError } from "./engine/errors.ts";
 import { Forward, hindrance } from "./engine/forward.ts";
 import { fitting, type Weights, weightsIn } from "./engine/weights.ts";
 import { fitted, prepared, takesImages } from "./images.ts";
+import { MOST } from "./running.ts";
 import { count, size } from "./words.ts";
-
-/** The most multiply-adds of a net that runs while the reader waits [MAC]. */
-const MOST = 100_000_000;
 
 export class Lab {
   readonly #app: App;

@@ -2,6 +2,9 @@
 
 let given = "";
 
+/** The most multiply-adds of a net that runs in the page [MAC]; Python leaves out the weights of larger ones. */
+export const MOST = 100_000_000;
+
 /** Take the script as text, where a widget has it: its address is not good for long. */
 export function scripted(text: string): void {
   given = text;

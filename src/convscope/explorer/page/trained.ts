@@ -7,12 +7,9 @@ import { graphOf } from "./engine/graph.ts";
 import { type Weights, weightsIn } from "./engine/weights.ts";
 import type { App } from "./app.ts";
 import { fitted, type Pixels, prepared } from "./images.ts";
-import { worker } from "./running.ts";
+import { MOST, worker } from "./running.ts";
 import { Trouble } from "./trouble.ts";
 import { count } from "./words.ts";
-
-/** The most multiply-adds of a net that runs in the page [MAC]. */
-const MOST = 100_000_000;
 
 export type Values = Record<string, Float32Array>;
 
